@@ -1,0 +1,188 @@
+"""Checks of arguments. A message says what was expected and what was received."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn, Optional
+
+import numpy as np
+import paddle
+
+Shape = tuple[int, ...]
+
+REDUCTIONS = ("none", "mean", "sum")
+_FLOATING = {
+    paddle.float16: "float32",
+    paddle.bfloat16: "float32",
+    paddle.float32: "float32",
+    paddle.float64: "float64",
+}
+_INTEGERS = (paddle.int8, paddle.uint8, paddle.int16, paddle.int32, paddle.int64)
+_TENSORS = (paddle.Tensor, paddle.pir.Value)
+
+UNKNOWN = -1
+"""A dimension that is not known while a graph is built."""
+
+
+def reject_value(expected: str, received: Any) -> NoReturn:
+    """Raise the ``ValueError`` of a wrong value or shape."""
+    raise ValueError(f"Expected {expected}, received {received}.")
+
+
+def reject_type(expected: str, received: Any) -> NoReturn:
+    """Raise the ``TypeError`` of a wrong type or dtype."""
+    raise TypeError(f"Expected {expected}, received {received}.")
+
+
+def describe(value: Any) -> str:
+    """A value of a wrong type, for a message."""
+    if is_tensor(value):
+        return f"a tensor of shape {list(value.shape)} and dtype {dtype_name(value)}"
+    return f"{value!r} of type {type(value).__name__}"
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether ``value`` is a tensor, eager or in a graph."""
+    return isinstance(value, _TENSORS)
+
+
+def dtype_name(tensor: paddle.Tensor) -> str:
+    """``float32`` for ``paddle.float32``."""
+    return str(tensor.dtype).rpartition(".")[2].lower()
+
+
+def check_reduction(reduction: Any) -> None:
+    """Raise a ``ValueError`` unless ``reduction`` is ``'none'``, ``'mean'`` or ``'sum'``."""
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        reject_value("reduction to be one of 'none', 'mean' and 'sum'", repr(reduction))
+
+
+def check_number(value: Any, name: str) -> None:
+    """Raise unless ``value`` is a Python or NumPy number, or a real tensor of one element."""
+    if is_tensor(value):
+        if value.dtype not in _FLOATING and value.dtype not in _INTEGERS:
+            reject_type(f"{name} to be a number or a real tensor", describe(value))
+        if _is_known(value.shape) and _size(value.shape) != 1:
+            reject_value(f"{name} to be a number or a tensor of one element", describe(value))
+    elif not _is_number(value):
+        reject_type(f"{name} to be a number or a tensor of one element", describe(value))
+
+
+def check_positive(value: Any, name: str) -> None:
+    """Raise unless ``value`` is a finite Python or NumPy number above 0."""
+    if not _is_number(value):
+        reject_type(f"{name} to be a number", describe(value))
+    if not 0 < value < float("inf"):
+        reject_value(f"{name} to be a finite number above 0", repr(value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (numbers.Real, np.bool_))
+
+
+def working_dtype(tensor: Any, name: str) -> str:
+    """The dtype that a loss of ``tensor`` is computed in: half precision in float32.
+
+    Raises:
+        TypeError: ``tensor`` is not a floating tensor.
+    """
+    working = _FLOATING.get(tensor.dtype) if is_tensor(tensor) else None
+    if working is None:
+        reject_type(
+            f"{name} to be a tensor of float16, bfloat16, float32 or float64", describe(tensor)
+        )
+    return working
+
+
+def check_real_label(label: Any) -> None:
+    """Raise a ``TypeError`` unless ``label`` is a tensor of integers, bools or floats."""
+    if not is_tensor(label) or not (
+        label.dtype in _FLOATING or label.dtype in _INTEGERS or label.dtype == paddle.bool
+    ):
+        reject_type("label to be a tensor of integers, bools or floats", describe(label))
+
+
+def check_class_label(label: Any) -> None:
+    """Raise a ``TypeError`` unless ``label`` is a tensor of integers."""
+    if not is_tensor(label) or label.dtype not in _INTEGERS:
+        reject_type("label to be a tensor of integers (class indices)", describe(label))
+
+
+def check_class_weight(weight: Any, classes: int = UNKNOWN) -> None:
+    """Raise unless ``weight`` is ``None`` or a real tensor with one element a class."""
+    if weight is None:
+        return
+    if not is_tensor(weight) or (weight.dtype not in _FLOATING and weight.dtype not in _INTEGERS):
+        reject_type("weight to be None or a real tensor of shape [C]", describe(weight))
+    if len(weight.shape) != 1 or not may_equal(weight.shape[0], classes):
+        expected = "[C]" if classes == UNKNOWN else f"[{classes}]"
+        reject_value(f"weight to have the shape {expected}", list(weight.shape))
+
+
+def check_class_range(label: paddle.Tensor, lowest: int, classes: int) -> None:
+    """Raise a ``ValueError`` where a class index lies outside ``lowest … classes - 1``.
+
+    Only eager tensors have values to look at; while a graph is built nothing is checked.
+    """
+    if not paddle.in_dynamic_mode() or not isinstance(label, paddle.Tensor):
+        return
+    values = label.numpy()
+    if values.size and (values.min() < lowest or values.max() >= classes):
+        wrong = values[(values < lowest) | (values >= classes)].flat[0]
+        reject_value(f"label to lie between {lowest} and {classes - 1} (class indices)", wrong)
+
+
+def may_equal(a: int, b: int) -> bool:
+    """Whether two dimensions are equal as far as is known."""
+    return a == b or UNKNOWN in (a, b)
+
+
+def check_broadcast(**tensors: paddle.Tensor) -> bool:
+    """Check that tensors broadcast, and warn where the result is larger than each of them.
+
+    Returns:
+        Whether all of them are known to have one shape, so that nothing has to be broadcast.
+
+    Raises:
+        ValueError: their shapes do not fit.
+    """
+    shapes = [tuple(tensor.shape) for tensor in tensors.values()]
+    if all(shape == shapes[0] for shape in shapes):
+        return _is_known(shapes[0])
+    shape = _broadcast_shape(shapes)
+    received = " and ".join(f"{name} {list(t.shape)}" for name, t in tensors.items())
+    if shape is None:
+        reject_value("shapes that broadcast", received)
+    if all(map(_is_known, shapes)) and _size(shape) > max(map(_size, shapes)):
+        warnings.warn(
+            f"Broadcasting {received} makes a result of shape {list(shape)}, larger than each "
+            f"of them. Give them one shape if that is not meant.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return False
+
+
+def _broadcast_shape(shapes: Sequence[Shape]) -> Optional[Shape]:
+    rank = max(map(len, shapes))
+    result = []
+    for axis in range(-rank, 0):
+        sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
+        known = sizes - {UNKNOWN}
+        if len(known) > 1:
+            return None
+        result.append(known.pop() if known else UNKNOWN if sizes else 1)
+    return tuple(result)
+
+
+def _is_known(shape: Sequence[int]) -> bool:
+    return UNKNOWN not in shape
+
+
+def _size(shape: Sequence[int]) -> int:
+    size = 1
+    for dimension in shape:
+        size *= dimension
+    return size

@@ -1,0 +1,1 @@
+"""One loss in one module: formula, function, layer, documentation."""
