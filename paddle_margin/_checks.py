@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Optional
 
 import numpy as np
@@ -78,6 +78,28 @@ def check_positive(value: Any, name: str) -> None:
         reject_value(f"{name} to be a finite number above 0", repr(value))
 
 
+def check_real_number(value: Any, name: str) -> None:
+    """Raise unless ``value`` is a Python or NumPy number that is not NaN."""
+    if not _is_number(value):
+        reject_type(f"{name} to be a number", describe(value))
+    if value != value:
+        reject_value(f"{name} to be a number", repr(value))
+
+
+def check_margin_not_negative(margin: Any) -> None:
+    """Raise unless ``margin`` is a number or a tensor of one element, not below 0.
+
+    The value of a tensor is looked at in eager mode only.
+    """
+    check_number(margin, "margin")
+    if is_tensor(margin):
+        if not paddle.in_dynamic_mode() or not isinstance(margin, paddle.Tensor):
+            return
+        margin = margin.item()
+    if margin < 0:
+        reject_value("margin to be at least 0", repr(margin))
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (numbers.Real, np.bool_))
 
@@ -96,6 +118,20 @@ def working_dtype(tensor: Any, name: str) -> str:
     return working
 
 
+def result_dtype(**tensors: Any) -> tuple[Any, str]:
+    """The widest dtype of floating tensors, and the dtype that it is computed in.
+
+    Raises:
+        TypeError: one of them is not a floating tensor.
+    """
+    working = {working_dtype(tensor, name) for name, tensor in tensors.items()}
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    if len(dtypes) == 1:
+        return dtypes.pop(), working.pop()
+    widest = "float64" if "float64" in working else "float32"
+    return getattr(paddle, widest), widest
+
+
 def check_real_label(label: Any) -> None:
     """Raise a ``TypeError`` unless ``label`` is a tensor of integers, bools or floats."""
     if not is_tensor(label) or not (
@@ -110,15 +146,54 @@ def check_class_label(label: Any) -> None:
         reject_type("label to be a tensor of integers (class indices)", describe(label))
 
 
+def check_weight(weight: Any) -> None:
+    """Raise a ``TypeError`` unless ``weight`` is a real tensor."""
+    if not is_tensor(weight) or (weight.dtype not in _FLOATING and weight.dtype not in _INTEGERS):
+        reject_type("weight to be None or a real tensor", describe(weight))
+
+
 def check_class_weight(weight: Any, classes: int = UNKNOWN) -> None:
     """Raise unless ``weight`` is ``None`` or a real tensor with one element a class."""
     if weight is None:
         return
-    if not is_tensor(weight) or (weight.dtype not in _FLOATING and weight.dtype not in _INTEGERS):
-        reject_type("weight to be None or a real tensor of shape [C]", describe(weight))
+    check_weight(weight)
     if len(weight.shape) != 1 or not may_equal(weight.shape[0], classes):
         expected = "[C]" if classes == UNKNOWN else f"[{classes}]"
         reject_value(f"weight to have the shape {expected}", list(weight.shape))
+
+
+def check_some_class(shape: Sequence[int]) -> None:
+    """Raise a ``ValueError`` where a batch of samples has scores for no class at all."""
+    if shape and shape[-1] == 0 and (len(shape) == 1 or shape[0] != 0):
+        reject_value("input to have at least one class", list(shape))
+
+
+def check_same_rank(**tensors: paddle.Tensor) -> None:
+    """Check that tensors broadcast and have one number of axes; warn as for all broadcasting.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if len({len(tensor.shape) for tensor in tensors.values()}) > 1:
+        reject_value("tensors of one number of axes", _shapes_of(tensors))
+    check_broadcast(**tensors)
+
+
+def check_fits_into(name: str, tensor: paddle.Tensor, whole_name: str, whole: Any) -> None:
+    """Raise a ``ValueError`` unless ``tensor`` broadcasts to the shape of ``whole``."""
+    shape = tuple(whole.shape)
+    result = _broadcast_shape([tuple(tensor.shape), shape])
+    if result is None or len(result) > len(shape) or not all(map(may_equal, result, shape)):
+        reject_value(
+            f"{name} to have a shape that broadcasts to that of {whole_name}, {list(shape)}",
+            list(tensor.shape),
+        )
+
+
+def check_callable(value: Any, name: str) -> None:
+    """Raise a ``TypeError`` unless ``value`` can be called."""
+    if not callable(value):
+        reject_type(f"{name} to be callable", describe(value))
 
 
 def check_class_range(label: paddle.Tensor, lowest: int, classes: int) -> None:
@@ -152,7 +227,7 @@ def check_broadcast(**tensors: paddle.Tensor) -> bool:
     if all(shape == shapes[0] for shape in shapes):
         return _is_known(shapes[0])
     shape = _broadcast_shape(shapes)
-    received = " and ".join(f"{name} {list(t.shape)}" for name, t in tensors.items())
+    received = _shapes_of(tensors)
     if shape is None:
         reject_value("shapes that broadcast", received)
     if all(map(_is_known, shapes)) and _size(shape) > max(map(_size, shapes)):
@@ -165,6 +240,17 @@ def check_broadcast(**tensors: paddle.Tensor) -> bool:
     return False
 
 
+def check_sizes(expected: str, received: str, sizes: Sequence[int]) -> None:
+    """Raise a ``ValueError`` unless all known sizes that are not 1 are one."""
+    if len(set(sizes) - {1, UNKNOWN}) > 1:
+        reject_value(expected, received)
+
+
+def is_wide(label: paddle.Tensor) -> bool:
+    """Whether a label's dtype holds more digits than float32 does."""
+    return label.dtype in (paddle.float64, paddle.int32, paddle.int64)
+
+
 def _broadcast_shape(shapes: Sequence[Shape]) -> Optional[Shape]:
     rank = max(map(len, shapes))
     result = []
@@ -175,6 +261,10 @@ def _broadcast_shape(shapes: Sequence[Shape]) -> Optional[Shape]:
             return None
         result.append(known.pop() if known else UNKNOWN if sizes else 1)
     return tuple(result)
+
+
+def _shapes_of(tensors: Mapping[str, paddle.Tensor]) -> str:
+    return " and ".join(f"{name} {list(tensor.shape)}" for name, tensor in tensors.items())
 
 
 def _is_known(shape: Sequence[int]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Optional
+from typing import Any, ClassVar
 
 import paddle
 
@@ -33,11 +33,12 @@ class MarginLoss(paddle.nn.Layer):
     def extra_repr(self) -> str:
         """Every option that is set, as the constructor takes it."""
         shown = ((option, getattr(self, option)) for option in _parameters(type(self).__init__))
-        return ", ".join(f"{option}={_text(value)}" for option, value in shown if value is not None)
-
-    def _keep_weight(self, weight: Optional[paddle.Tensor]) -> None:
-        _checks.check_class_weight(weight)
-        self.register_buffer("weight", weight, persistable=True)
+        # A sub-layer is shown by Paddle, below the options.
+        return ", ".join(
+            f"{option}={_text(value)}"
+            for option, value in shown
+            if value is not None and not isinstance(value, paddle.nn.Layer)
+        )
 
 
 def _parameters(method: Any) -> tuple[str, ...]:

@@ -6,22 +6,13 @@ decision on an unknown dimension.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from paddle_margin._checks import UNKNOWN, is_tensor
-
-Count = Union[int, paddle.Tensor]
-
-_GROUP = 32
-"""Terms that are added one after the other: their rounding errors stay under 4 ULP."""
-_LEVELS = 5
-"""Levels of groups that any number of classes needs: 32**5 is 33 million."""
+from paddle_margin._checks import is_tensor
 
 
 def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
@@ -43,17 +34,86 @@ def rounded(value: Any, dtype: str) -> float:
         return float(np.dtype(dtype).type(value))
 
 
-def filled_like(tensor: paddle.Tensor, value: float) -> paddle.Tensor:
-    """A constant of the shape and dtype of ``tensor``.
+def comparable(label: paddle.Tensor) -> paddle.Tensor:
+    """The label in a dtype that has comparisons on every device and holds 1 and -1."""
+    if label.dtype in (paddle.float32, paddle.float64, paddle.int32, paddle.int64):
+        return label
+    return label.cast("float32" if label.is_floating_point() else "int32")
+
+
+def as_rows(tensor: paddle.Tensor) -> paddle.Tensor:
+    """A vector or a single number as a matrix of one row; anything else as it is."""
+    return tensor if len(tensor.shape) > 1 else paddle.reshape(tensor, [1, -1])
+
+
+def filled_like(
+    tensor: paddle.Tensor, value: float, dtype: Optional[paddle.dtype] = None
+) -> paddle.Tensor:
+    """A constant of the shape of ``tensor``, and of its dtype unless one is named.
 
     ``paddle.full_like`` does the same with a warning while a graph is built.
     """
-    return paddle.expand_as(paddle.full([], value, tensor.dtype), tensor)
+    return paddle.expand_as(paddle.full([], value, dtype or tensor.dtype), tensor)
+
+
+def broadcast(a: paddle.Tensor, b: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """Give two tensors one shape.
+
+    Multiplying by 1 keeps NaN, infinity and -0. ``where`` adds zeros while a graph is built,
+    and the gradient of ``paddle.broadcast_tensors`` ends the process where one of them has none.
+    """
+    return a * filled_like(b, 1, a.dtype), b * filled_like(a, 1, b.dtype)
 
 
 def clamp_passing(z: paddle.Tensor) -> paddle.Tensor:
     """``max(0, z)``, whose gradient passes where ``z`` is exactly 0; NaN stays NaN."""
     return paddle.where(z < 0, F.relu(z), z)
+
+
+def softplus(w: paddle.Tensor) -> paddle.Tensor:
+    """``log(1 + exp(w))`` of a float64 tensor, accurate everywhere, twice differentiable.
+
+    ``log1p`` has the accuracy and no second gradient, ``paddle.nn.functional.softplus`` has the
+    gradients and no accuracy below -20: one gives the value, the other its derivatives.
+    """
+    fixed = w.detach()
+    value = F.relu(fixed) + log1p_exp_of_minus_abs(fixed)
+    return paddle.where(w == float("inf"), w, with_gradient_of(value, smooth_softplus(w)))
+
+
+def smooth_softplus(w: paddle.Tensor) -> paddle.Tensor:
+    """A softplus whose derivatives are accurate; its value is not.
+
+    Above the threshold Paddle takes the identity; at 700 ``exp`` is still finite.
+    """
+    return F.softplus(w, 1.0, 700.0)
+
+
+def log1p_exp_of_minus_abs(w: paddle.Tensor) -> paddle.Tensor:
+    """``log(1 + exp(-|w|))``, without a second gradient."""
+    return paddle.log1p(paddle.exp(-paddle.abs(w)))
+
+
+def with_gradient_of(value: paddle.Tensor, path: paddle.Tensor) -> paddle.Tensor:
+    """``value``, with the first and second gradient of the finite tensor ``path``."""
+    return value.detach() + (path - path.detach())
+
+
+def product_error(a: paddle.Tensor, b: paddle.Tensor, product: paddle.Tensor) -> paddle.Tensor:
+    """What rounding took from a float64 product: ``a * b - product``, exact (Dekker, 1971).
+
+    0 where the halves overflow, which needs factors beyond 1e300.
+    """
+    a_high, a_low = _halves(a)
+    b_high, b_low = _halves(b)
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return paddle.where(paddle.isfinite(error), error, filled_like(error, 0))
+
+
+def _halves(a: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+    scaled = a * float(2**27 + 1)
+    high = scaled - (scaled - a)
+    return high, a - high
 
 
 def power(z: paddle.Tensor, p: float) -> paddle.Tensor:
@@ -71,120 +131,3 @@ def power(z: paddle.Tensor, p: float) -> paddle.Tensor:
         finite = paddle.minimum(base, paddle.full([], np.finfo("float64").max, z.dtype))
         result = result * paddle.exp(paddle.log(finite) * (p - coarse))
     return paddle.where(zero, filled_like(z, 0), result)
-
-
-def sum_classes(terms: paddle.Tensor, exact: bool) -> paddle.Tensor:
-    """Sum a float64 tensor over its last axis.
-
-    Args:
-        terms: shape ``[N, C]``.
-        exact: whether float64 accuracy is wanted. Paddle adds along an axis one term after
-            the other, which loses 99 ULP on 1,000 equal terms; here they are added in groups.
-
-    Returns:
-        Shape ``[N]``.
-    """
-    classes = terms.shape[-1]
-    if not exact or 0 <= classes <= _GROUP:
-        return paddle.sum(terms, axis=-1)
-    for _ in range(_levels(classes)):
-        terms = paddle.sum(_grouped(terms), axis=-1)
-    return paddle.sum(terms, axis=-1)
-
-
-def spread_classes(column: paddle.Tensor, like: paddle.Tensor, exact: bool) -> paddle.Tensor:
-    """Repeat a column for every class.
-
-    Args:
-        column: shape ``[N, 1]``.
-        like: shape ``[N, C]``.
-        exact: as in :func:`sum_classes`, for the gradient, which is a sum over the classes.
-
-    Returns:
-        Shape ``[N, C]``, or ``[N, 1]`` where broadcasting serves as well.
-    """
-    classes = like.shape[-1]
-    if not exact or 0 <= classes <= _GROUP:
-        return column
-    counts = [class_count(like)]
-    for _ in range(_levels(classes)):
-        counts.append(_groups(counts[-1]))
-    for count in reversed(counts):
-        wide = paddle.expand(paddle.unsqueeze(column, -1), [*column.shape, _GROUP])
-        column = _first(_reshape(wide, [_times(column.shape[-1], _GROUP)]), count)
-    return column
-
-
-def class_count(tensor: paddle.Tensor) -> Count:
-    """The size of the last axis: an integer, or a 0-D int64 tensor where it is not known."""
-    classes = tensor.shape[-1]
-    return paddle.shape(tensor)[-1].cast("int64") if classes == UNKNOWN else classes
-
-
-def count_tensor(count: Count) -> paddle.Tensor:
-    """A count as a 0-D float64 tensor: dividing by a Python number multiplies by 1 / n."""
-    if isinstance(count, int):
-        return paddle.full([], count, "float64")
-    return count.cast("float64")
-
-
-def _levels(classes: int) -> int:
-    if classes == UNKNOWN:
-        return _LEVELS
-    return math.ceil(math.log(classes, _GROUP)) - 1
-
-
-def _groups(count: Count) -> Count:
-    return (count + (_GROUP - 1)) // _GROUP
-
-
-def _grouped(terms: paddle.Tensor) -> paddle.Tensor:
-    """``[N, C]`` as ``[N, C / 32, 32]``, filled up with zeros."""
-    filled = F.pad(terms, [0, 0, 0, _GROUP - 1])
-    groups = _groups(class_count(terms))
-    return _reshape(
-        _first(filled, groups * _GROUP), [UNKNOWN if is_tensor(groups) else groups, _GROUP]
-    )
-
-
-def _first(tensor: paddle.Tensor, count: Count) -> paddle.Tensor:
-    return paddle.slice(tensor, axes=[1], starts=[0], ends=[count])
-
-
-def _reshape(tensor: paddle.Tensor, sizes: list[int]) -> paddle.Tensor:
-    """Reshape all but the first axis, which may be unknown (0 copies it)."""
-    return paddle.reshape(tensor, [max(tensor.shape[0], 0), *sizes])
-
-
-def _times(size: int, factor: int) -> int:
-    return UNKNOWN if size == UNKNOWN else size * factor
-
-
-def reduce(
-    loss: paddle.Tensor, reduction: str, dtype: paddle.dtype, name: Optional[str]
-) -> paddle.Tensor:
-    """The common end of every loss: reduce, then round once to the result's dtype.
-
-    Args:
-        loss: the loss of each element, in the dtype it was computed in.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        dtype: the dtype of the result.
-        name: the name of the last operator that takes one.
-    """
-    if reduction == "none":
-        return loss if loss.dtype == dtype else paddle.cast(loss, dtype)
-    if reduction == "sum":
-        return paddle.sum(loss, dtype="float64", name=name).cast(dtype)
-    # paddle.mean adds in the tensor's own dtype: 1 % off at ten million float32 elements.
-    total = paddle.sum(loss, dtype="float64")
-    count = paddle.numel(loss) if UNKNOWN in loss.shape else math.prod(loss.shape)
-    return paddle.divide(total, count_tensor(count), name=name).cast(dtype)
-
-
-def broadcast(tensors: Sequence[paddle.Tensor], same_shape: bool) -> Sequence[paddle.Tensor]:
-    """Give tensors one shape.
-
-    Operators broadcast by themselves, but ``where`` adds zeros to do so while a graph is
-    built, which turns -0 into 0.
-    """
-    return tensors if same_shape else paddle.broadcast_tensors(list(tensors))

@@ -8,8 +8,9 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import broadcast, clamp_passing, reduce, scalar
+from paddle_margin._numerics import broadcast, clamp_passing, comparable, scalar
 from paddle_margin._spellings import torch_names
+from paddle_margin._sums import reduce
 
 
 @torch_names(target="label")
@@ -69,20 +70,14 @@ def hinge_embedding_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     same_shape = _checks.check_broadcast(input=input, label=label)
-    x, y = broadcast((input, _comparable(label)), same_shape)
-    # The gradient of a tensor margin is a sum over all elements: float64 keeps it exact.
-    computing = "float64" if _checks.is_tensor(margin) else working
-    x = x.cast(working)
-    hinge = clamp_passing(scalar(margin, computing, working) - x.cast(computing)).cast(working)
+    # float64 where a gradient is a sum over elements: of a tensor margin, of a broadcast input.
+    computing = working if same_shape and not _checks.is_tensor(margin) else "float64"
+    x, y = input.cast(computing), comparable(label)
+    if not same_shape:
+        x, y = broadcast(x, y)
+    hinge = clamp_passing(scalar(margin, computing, working) - x)
     loss = paddle.where(y == 1, x, paddle.where(y == -1, hinge, x + hinge))
     return reduce(loss, reduction, input.dtype, name)
-
-
-def _comparable(label: paddle.Tensor) -> paddle.Tensor:
-    """The label in a dtype that has comparisons on every device and holds 1 and -1."""
-    if label.dtype in (paddle.float32, paddle.float64, paddle.int32, paddle.int64):
-        return label
-    return label.cast("float32" if label.is_floating_point() else "int32")
 
 
 class HingeEmbeddingLoss(MarginLoss):

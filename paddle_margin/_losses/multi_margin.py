@@ -8,18 +8,9 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import (
-    class_count,
-    count_tensor,
-    filled_like,
-    power,
-    reduce,
-    rounded,
-    scalar,
-    spread_classes,
-    sum_classes,
-)
+from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar
 from paddle_margin._spellings import torch_names
+from paddle_margin._sums import class_count, count_tensor, reduce, spread_classes, sum_classes
 
 
 @torch_names(target="label")
@@ -134,11 +125,8 @@ def _batch(input: paddle.Tensor, label: paddle.Tensor) -> tuple[paddle.Tensor, p
         _checks.reject_value(
             f"label to have the shape [N] or [N, 1] for an input of shape {shape}", label_shape
         )
-    if shape and shape[-1] == 0 and samples != 0:
-        _checks.reject_value("input to have at least one class", shape)
-    if len(shape) < 2:
-        input = paddle.reshape(input, [1, -1])
-    return input, paddle.reshape(label.cast("int64"), [-1, 1])
+    _checks.check_some_class(shape)
+    return as_rows(input), paddle.reshape(label.cast("int64"), [-1, 1])
 
 
 class MultiMarginLoss(MarginLoss):
@@ -174,7 +162,8 @@ class MultiMarginLoss(MarginLoss):
         _checks.check_reduction(reduction)
         _checks.check_positive(p, "p")
         _checks.check_number(margin, "margin")
-        self._keep_weight(weight)
+        _checks.check_class_weight(weight)
+        self.register_buffer("weight", weight, persistable=True)
         self.p = p
         self.margin = margin
         self.reduction = reduction

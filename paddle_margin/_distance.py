@@ -1,0 +1,84 @@
+"""Distances between vectors: p-norms of our own, because Paddle's have no second gradient."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import paddle
+
+from paddle_margin import _checks
+from paddle_margin._numerics import clamp_passing, filled_like, power, scalar
+from paddle_margin._sums import sum_classes
+
+
+def pairwise_distance(
+    u: paddle.Tensor, v: paddle.Tensor, p: float, epsilon: float, exact: bool
+) -> paddle.Tensor:
+    """``‖u - v + epsilon‖_p`` over the last axis.
+
+    Args:
+        u, v: float64 tensors, two axes at least.
+        p: any number, infinities too.
+        epsilon: added to each difference.
+        exact: whether float64 accuracy is wanted, and not only float32's.
+    """
+    return vector_norm((u - v) + paddle.full([], epsilon, u.dtype), p, exact)
+
+
+def vector_norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
+    """The p-norm over the last axis; its gradient is 0 where it is 0, and NaN stays NaN."""
+    size = paddle.abs(u)
+    if p == 0:
+        nan = paddle.where(paddle.isnan(size), size, filled_like(size, 0))
+        return sum_classes((u != 0).cast(u.dtype) + nan, exact)
+    if p in (float("inf"), float("-inf")):
+        return _extreme(size, paddle.amax if p > 0 else paddle.amin)
+    if p == 1:
+        return sum_classes(size, exact)
+    if p == 2:
+        return power(sum_classes(u * u, exact), 0.5)
+    return _general(size, p, exact)
+
+
+def _extreme(size: paddle.Tensor, extreme: Callable[..., paddle.Tensor]) -> paddle.Tensor:
+    """The largest or smallest element; ties share the gradient evenly."""
+    best = extreme(size.detach(), axis=-1, keepdim=True)
+    tied = paddle.logical_or(size == best, paddle.isnan(size))
+    picked = paddle.where(tied, size, filled_like(size, 0))
+    return paddle.sum(picked, axis=-1) / paddle.sum(tied.cast(size.dtype), axis=-1)
+
+
+def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
+    """The norm of any other order, of elements scaled by the largest: no power overflows."""
+    largest = paddle.amax(size.detach(), axis=-1, keepdim=True)
+    usable = paddle.logical_and(largest > 0, paddle.isfinite(largest))
+    scale = paddle.where(usable, largest, filled_like(largest, 1))
+    total = sum_classes(power(size / scale, p), exact)
+    norm = power(total, 1 / p) * paddle.squeeze(scale, -1)
+    if p > 0:
+        return norm
+    # A zero element makes the sum infinite, and its power 1 / p zero.
+    vanishing = paddle.any(size == 0, axis=-1)
+    return paddle.where(vanishing, filled_like(norm, 0), norm)
+
+
+def triplet_loss(
+    distance: Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor],
+    anchor: paddle.Tensor,
+    positive: paddle.Tensor,
+    negative: paddle.Tensor,
+    margin: Any,
+    swap: bool,
+    working: str,
+) -> paddle.Tensor:
+    """``max(0, d(a, p) - d(a, n) + margin)``, of float64 distances.
+
+    Raises:
+        ValueError: the distances do not broadcast.
+    """
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        # Paddle's minimum shares the gradient of a tie evenly.
+        far = paddle.minimum(far, distance(positive, negative))
+    _checks.check_broadcast(positive_distance=near, negative_distance=far)
+    return clamp_passing((near - far) + scalar(margin, "float64", working))

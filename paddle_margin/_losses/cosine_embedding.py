@@ -1,0 +1,165 @@
+"""Cosine embedding loss."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import paddle
+import paddle.nn.functional as F
+
+from paddle_margin import _checks
+from paddle_margin._layer import MarginLoss
+from paddle_margin._numerics import (
+    as_rows,
+    broadcast,
+    clamp_passing,
+    comparable,
+    filled_like,
+    scalar,
+)
+from paddle_margin._spellings import torch_names
+from paddle_margin._sums import reduce, sum_classes
+
+_EPSILON = 1e-12
+"""What is added to each squared norm, as in torch."""
+
+
+@torch_names(target="label")
+def cosine_embedding_loss(
+    input1: paddle.Tensor,
+    input2: paddle.Tensor,
+    label: paddle.Tensor,
+    margin: Any = 0,
+    reduction: str = "mean",
+    name: Optional[str] = None,
+) -> paddle.Tensor:
+    r"""Loss of the angle between two vectors: small for similar pairs, wide for others.
+
+    For learning embeddings from pairs that are labelled similar (1) or dissimilar (-1), where
+    only the direction of an embedding counts.
+
+    .. math::
+        \ell_n = \begin{cases}
+            1 - \cos(x_n, z_n) & y_n = 1 \\
+            \max(0, \cos(x_n, z_n) - m) & y_n = -1
+        \end{cases}
+        \qquad
+        \cos(x, z) = \frac{x \cdot z}{\sqrt{(x \cdot x + 10^{-12})(z \cdot z + 10^{-12})}}
+
+    Domain: any vectors. Another label gives 0; NaN with label 1 or -1 gives NaN. Where
+    ``cos = m`` the gradient passes. Float32 vectors of norms from 1e-3 to 1e18 keep full accuracy.
+
+    Args:
+        input1: the first vectors, [N, M] or [M]; float16, bfloat16, float32 or float64.
+        input2: the second vectors; the same number of axes, N may be 1 in either; floating.
+        label: 1 or -1, [N] or [1]; [] or [1] for inputs [M]; integer, bool or floating.
+        margin: a number, or a tensor of one element, which gets a gradient if it asks for one.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        name: the name of the last operator.
+
+    ``target`` is another name of ``label``; ``size_average`` and ``reduce`` are deprecated
+    forms of ``reduction``. All three are keywords.
+
+    Returns:
+        A tensor of the wider dtype of both inputs: [N] for ``'none'`` ([] with a label of shape
+        []), else 0-D.
+
+    Raises:
+        TypeError: ``input1`` or ``input2`` is not floating, ``label`` no tensor, ``margin`` no
+            number.
+        ValueError: a shape that does not fit, or ``reduction`` none of the three.
+
+    Differences: paddle.nn adds 1e-11 where torch adds 1e-12, returns ``None`` for an unknown
+    reduction, and both lose norms from 1e10 on in float32.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html
+
+    Examples:
+        >>> import paddle
+        >>> from paddle_margin.nn.functional import cosine_embedding_loss
+        >>> a, b = paddle.to_tensor([[3.0, 4.0]]), paddle.to_tensor([[4.0, 3.0]])
+        >>> print(f"{cosine_embedding_loss(a, b, paddle.to_tensor([1])).item():.6f}")
+        0.040000
+    """
+    _checks.check_reduction(reduction)
+    dtype, working = _checks.result_dtype(input1=input1, input2=input2)
+    _checks.check_real_label(label)
+    _checks.check_number(margin, "margin")
+    _check_shapes(input1, input2, label)
+    cosine = _cosine(
+        as_rows(input1).cast("float64"), as_rows(input2).cast("float64"), working == "float64"
+    )
+    y = comparable(label)
+    if len(label.shape) == 0:
+        cosine = paddle.reshape(cosine, [])
+    elif list(cosine.shape) != list(label.shape) or _checks.UNKNOWN in label.shape:
+        cosine, y = broadcast(cosine, y)
+    apart = 1 - cosine
+    # Rounding may leave a cosine above 1; the loss is never negative, its gradient stays.
+    apart = apart + F.relu(-apart).detach()
+    near = clamp_passing(cosine - scalar(margin, "float64", working))
+    loss = paddle.where(y == 1, apart, paddle.where(y == -1, near, filled_like(cosine, 0)))
+    return reduce(loss, reduction, dtype, name)
+
+
+def _cosine(a: paddle.Tensor, b: paddle.Tensor, exact: bool) -> paddle.Tensor:
+    """The cosines of the rows of two matrices, [N]."""
+    epsilon = paddle.full([], _EPSILON, "float64")
+    norm_a = paddle.sqrt(sum_classes(a * a, exact) + epsilon)
+    norm_b = paddle.sqrt(sum_classes(b * b, exact) + epsilon)
+    return sum_classes(a * b, exact) / (norm_a * norm_b)
+
+
+def _check_shapes(input1: paddle.Tensor, input2: paddle.Tensor, label: paddle.Tensor) -> None:
+    shape1, shape2, labels = list(input1.shape), list(input2.shape), list(label.shape)
+    received = f"input1 {shape1}, input2 {shape2} and label {labels}"
+    if (
+        len(shape1) not in (1, 2)
+        or len(shape1) != len(shape2)
+        or not _checks.may_equal(shape1[-1], shape2[-1])
+    ):
+        _checks.reject_value("input1 and input2 to have shapes [N, M] or [M]", received)
+    if len(shape1) == 1 and not (
+        not labels or (len(labels) == 1 and _checks.may_equal(labels[0], 1))
+    ):
+        _checks.reject_value("label to have the shape [] or [1] for inputs [M]", received)
+    if len(shape1) == 2:
+        if len(labels) != 1:
+            _checks.reject_value("label to have the shape [N] for inputs [N, M]", received)
+        _checks.check_sizes(
+            "as many labels as pairs of vectors", received, [shape1[0], shape2[0], labels[0]]
+        )
+
+
+class CosineEmbeddingLoss(MarginLoss):
+    """Layer of :func:`paddle_margin.nn.functional.cosine_embedding_loss`.
+
+    Args:
+        margin: a number, or a tensor of one element.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        name: the name of the last operator.
+
+    Raises:
+        TypeError: ``margin`` is no number.
+        ValueError: ``reduction`` is none of the three.
+
+    Shape:
+        ``input1`` and ``input2`` [N, M] or [M]; ``label`` [N], or [1] or [] for [M]; the result
+        is [N] or [] for ``'none'``, else 0-D.
+    """
+
+    @torch_names()
+    def __init__(
+        self, margin: Any = 0, reduction: str = "mean", name: Optional[str] = None
+    ) -> None:
+        super().__init__()
+        _checks.check_reduction(reduction)
+        _checks.check_number(margin, "margin")
+        self.margin = margin
+        self.reduction = reduction
+        self.name = name
+
+    def forward(
+        self, input1: paddle.Tensor, input2: paddle.Tensor, label: paddle.Tensor
+    ) -> paddle.Tensor:
+        return cosine_embedding_loss(input1, input2, label, self.margin, self.reduction, self.name)
