@@ -48,6 +48,11 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, _TENSORS)
 
 
+def is_sharded(tensor: Any) -> bool:
+    """Whether ``tensor`` is a ``DistTensor``, eager or in a graph."""
+    return bool(tensor.is_dist())
+
+
 def dtype_name(tensor: paddle.Tensor) -> str:
     """``float32`` for ``paddle.float32``."""
     return str(tensor.dtype).rpartition(".")[2].lower()
@@ -150,6 +155,17 @@ def check_weight(weight: Any) -> None:
     """Raise a ``TypeError`` unless ``weight`` is a real tensor."""
     if not is_tensor(weight) or (weight.dtype not in _FLOATING and weight.dtype not in _INTEGERS):
         reject_type("weight to be None or a real tensor", describe(weight))
+
+
+def check_not_sharded(owner: str, **tensors: paddle.Tensor) -> None:
+    """Raise a ``ValueError`` where one of the tensors is a ``DistTensor``."""
+    for name, tensor in tensors.items():
+        if is_sharded(tensor):
+            reject_value(
+                f"{name} of {owner} to be a dense tensor, because Paddle cannot shard the "
+                f"operators that it needs",
+                f"a DistTensor with placements {tensor.placements}",
+            )
 
 
 def check_class_weight(weight: Any, classes: int = UNKNOWN) -> None:

@@ -7,7 +7,13 @@ from typing import Any, Callable
 import paddle
 
 from paddle_margin import _checks
-from paddle_margin._numerics import clamp_passing, filled_like, power, scalar
+from paddle_margin._numerics import (
+    clamp_passing,
+    filled_like,
+    infinity_like,
+    power,
+    scalar,
+)
 from paddle_margin._sums import sum_classes
 
 
@@ -27,6 +33,16 @@ def pairwise_distance(
 
 def vector_norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     """The p-norm over the last axis; its gradient is 0 where it is 0, and NaN stays NaN."""
+    if p > 0:
+        # An infinite distance must not meet the factor 0 of a loss that it makes 0.
+        infinite = paddle.isinf(u)
+        endless = paddle.any(infinite, axis=-1)
+        norm = _norm(paddle.where(infinite, filled_like(u, 0), u), p, exact)
+        return paddle.where(endless, infinity_like(norm), norm)
+    return _norm(u, p, exact)
+
+
+def _norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     size = paddle.abs(u)
     if p == 0:
         nan = paddle.where(paddle.isnan(size), size, filled_like(size, 0))

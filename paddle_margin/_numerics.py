@@ -6,6 +6,7 @@ decision on an unknown dimension.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Optional
 
 import numpy as np
@@ -25,7 +26,17 @@ def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
     """
     if is_tensor(value):
         return paddle.reshape(value, []).cast(rounded_to).cast(dtype)
-    return paddle.full([], rounded(value, rounded_to), dtype)
+    number = rounded(value, rounded_to)
+    if math.isfinite(number):
+        return paddle.full([], number, dtype)
+    # A saved program cannot hold NaN and infinity; it can compute them.
+    sign = 0 if math.isnan(number) else math.copysign(1, number)
+    return paddle.full([], sign, dtype) / paddle.full([], 0, dtype)
+
+
+def infinity_like(tensor: paddle.Tensor) -> paddle.Tensor:
+    """Infinity in the shape and dtype of ``tensor``, as a saved program can hold it."""
+    return filled_like(tensor, 1) / filled_like(tensor, 0)
 
 
 def rounded(value: Any, dtype: str) -> float:
@@ -78,7 +89,12 @@ def softplus(w: paddle.Tensor) -> paddle.Tensor:
     """
     fixed = w.detach()
     value = F.relu(fixed) + log1p_exp_of_minus_abs(fixed)
-    return paddle.where(w == float("inf"), w, with_gradient_of(value, smooth_softplus(w)))
+    return paddle.where(is_plus_infinity(w), w, with_gradient_of(value, smooth_softplus(w)))
+
+
+def is_plus_infinity(tensor: paddle.Tensor) -> paddle.Tensor:
+    """Where a tensor is infinity, written without a constant that no saved program can hold."""
+    return paddle.logical_and(paddle.isinf(tensor), tensor > 0)
 
 
 def smooth_softplus(w: paddle.Tensor) -> paddle.Tensor:

@@ -8,7 +8,7 @@ from typing import Optional, Union
 import paddle
 import paddle.nn.functional as F
 
-from paddle_margin._checks import UNKNOWN
+from paddle_margin._checks import UNKNOWN, is_sharded
 
 Count = Union[int, paddle.Tensor]
 
@@ -29,10 +29,9 @@ def sum_classes(terms: paddle.Tensor, exact: bool) -> paddle.Tensor:
     Returns:
         Shape ``[...]``.
     """
-    classes = terms.shape[-1]
-    if not exact or 0 <= classes <= _GROUP:
+    if not exact or not _grouping_serves(terms):
         return paddle.sum(terms, axis=-1)
-    for _ in range(_levels(classes)):
+    for _ in range(_levels(terms.shape[-1])):
         terms = paddle.sum(_grouped(terms), axis=-1)
     return paddle.sum(terms, axis=-1)
 
@@ -48,11 +47,10 @@ def spread_classes(column: paddle.Tensor, like: paddle.Tensor, exact: bool) -> p
     Returns:
         Shape ``[N, C]``, or ``[N, 1]`` where broadcasting serves as well.
     """
-    classes = like.shape[-1]
-    if not exact or 0 <= classes <= _GROUP:
+    if not exact or not _grouping_serves(like):
         return column
     counts = [class_count(like)]
-    for _ in range(_levels(classes)):
+    for _ in range(_levels(like.shape[-1])):
         counts.append(_groups(counts[-1]))
     for count in reversed(counts):
         wide = paddle.expand(paddle.unsqueeze(column, -1), [*column.shape, _GROUP])
@@ -71,6 +69,11 @@ def count_tensor(count: Count) -> paddle.Tensor:
     if isinstance(count, int):
         return paddle.full([], count, "float64")
     return count.cast("float64")
+
+
+def _grouping_serves(tensor: paddle.Tensor) -> bool:
+    """Whether to add in groups: not a few terms, and not a DistTensor, whose padding crashes."""
+    return not 0 <= tensor.shape[-1] <= _GROUP and not is_sharded(tensor)
 
 
 def _levels(classes: int) -> int:
@@ -125,8 +128,9 @@ def reduce(
     """
     if reduction == "none":
         return loss if loss.dtype == dtype else paddle.cast(loss, dtype)
-    # paddle.mean adds in the tensor's own dtype: 1 % off at ten million float32 elements.
-    if dtype == paddle.float64:
+    # paddle.mean adds in the tensor's own dtype: 1 % off at ten million float32 elements. On
+    # uneven shards it averages the shards' averages.
+    if dtype == paddle.float64 and not is_sharded(loss):
         total = paddle.reshape(sum_classes(paddle.reshape(loss, [1, -1]), exact=True), [])
     else:
         total = paddle.sum(loss, dtype="float64")

@@ -49,7 +49,7 @@ def multi_label_margin_loss(
     Raises:
         TypeError: ``input`` is not floating, or ``label`` not integer.
         ValueError: a shape that does not fit, a label outside -1 … C - 1 anywhere (eager mode),
-            or ``reduction`` none of the three.
+            a ``DistTensor``, or ``reduction`` none of the three.
 
     Differences: paddle.nn cannot export it, fails on a batch without targets and takes labels
     of other shapes; torch loses NaN.
@@ -67,11 +67,12 @@ def multi_label_margin_loss(
     working = _checks.working_dtype(input, "input")
     _checks.check_class_label(label)
     _check_shapes(input, label)
+    _checks.check_not_sharded("multi_label_margin_loss", input=input, label=label)
     x, y = as_rows(input).cast("float64"), as_rows(label).cast("int64")
     _checks.check_class_range(y, -1, x.shape[1])
-    total = _sums(x, y, exact=working == "float64")
-    nan = paddle.any(paddle.isnan(x), axis=1)
-    total = paddle.where(nan, filled_like(total, float("nan")), total)
+    # inf - inf is no term, so a NaN that came in is passed on by itself.
+    nan = paddle.sum(paddle.where(paddle.isnan(x), x, filled_like(x, 0)), axis=1)
+    total = nan if x.shape[1] == 0 else nan + _sums(x, y, exact=working == "float64")
     loss = total / count_tensor(class_count(x))
     if len(input.shape) < 2:
         loss = paddle.reshape(loss, [])

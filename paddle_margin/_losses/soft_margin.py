@@ -8,7 +8,13 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import broadcast, filled_like, product_error, softplus
+from paddle_margin._numerics import (
+    broadcast,
+    filled_like,
+    is_plus_infinity,
+    product_error,
+    softplus,
+)
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -67,7 +73,7 @@ def soft_margin_loss(
     if not same_shape:
         x, y = broadcast(x, y)
     # At infinity the loss is 0, and a factor of 0 times infinity must not reach a gradient.
-    certain = x * y == float("inf")
+    certain = is_plus_infinity(x * y)
     x = paddle.where(certain, filled_like(x, 0), x)
     y = paddle.where(certain, filled_like(y, 0), y)
     lead = x * y
