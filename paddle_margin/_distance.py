@@ -10,6 +10,7 @@ from paddle_margin import _checks
 from paddle_margin._numerics import (
     clamp_passing,
     filled_like,
+    fixed,
     infinity_like,
     power,
     scalar,
@@ -46,9 +47,9 @@ def _norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     size = paddle.abs(u)
     if p == 0:
         nan = paddle.where(paddle.isnan(size), size, filled_like(size, 0))
-        return sum_classes((u != 0).cast(u.dtype) + nan, exact)
+        return sum_classes((size > 0).cast(u.dtype) + nan, exact)
     if p in (float("inf"), float("-inf")):
-        return _extreme(size, paddle.amax if p > 0 else paddle.amin)
+        return _extreme(size, largest=p > 0)
     if p == 1:
         return sum_classes(size, exact)
     if p == 2:
@@ -56,17 +57,20 @@ def _norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     return _general(size, p, exact)
 
 
-def _extreme(size: paddle.Tensor, extreme: Callable[..., paddle.Tensor]) -> paddle.Tensor:
+def _extreme(size: paddle.Tensor, largest: bool) -> paddle.Tensor:
     """The largest or smallest element; ties share the gradient evenly."""
-    best = extreme(size.detach(), axis=-1, keepdim=True)
-    tied = paddle.logical_or(size == best, paddle.isnan(size))
+    if largest:
+        tied = size >= paddle.amax(fixed(size), axis=-1, keepdim=True)
+    else:
+        tied = size <= paddle.amin(fixed(size), axis=-1, keepdim=True)
+    tied = paddle.logical_or(tied, paddle.isnan(size))
     picked = paddle.where(tied, size, filled_like(size, 0))
     return paddle.sum(picked, axis=-1) / paddle.sum(tied.cast(size.dtype), axis=-1)
 
 
 def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     """The norm of any other order, of elements scaled by the largest: no power overflows."""
-    largest = paddle.amax(size.detach(), axis=-1, keepdim=True)
+    largest = paddle.amax(fixed(size), axis=-1, keepdim=True)
     usable = paddle.logical_and(largest > 0, paddle.isfinite(largest))
     scale = paddle.where(usable, largest, filled_like(largest, 1))
     total = sum_classes(power(size / scale, p), exact)
@@ -74,7 +78,7 @@ def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     if p > 0:
         return norm
     # A zero element makes the sum infinite, and its power 1 / p zero.
-    vanishing = paddle.any(size == 0, axis=-1)
+    vanishing = paddle.any(size <= 0, axis=-1)
     return paddle.where(vanishing, filled_like(norm, 0), norm)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from paddle_margin._checks import is_tensor
+from paddle_margin._checks import dtype_name, is_tensor
 
 
 def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
@@ -32,6 +32,18 @@ def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
     # A saved program cannot hold NaN and infinity; it can compute them.
     sign = 0 if math.isnan(number) else math.copysign(1, number)
     return paddle.full([], sign, dtype) / paddle.full([], 0, dtype)
+
+
+def margin_like(
+    margin: Any, tensor: paddle.Tensor, rounded_to: Optional[str] = None
+) -> paddle.Tensor:
+    """A margin to calculate with beside ``tensor``: 0-D, or repeated where it has a gradient.
+
+    The gradient of a tensor margin is a sum over elements.
+    """
+    dtype = dtype_name(tensor)
+    value = scalar(margin, dtype, rounded_to or dtype)
+    return broadcast_to(value, tensor) if is_tensor(margin) else value
 
 
 def infinity_like(tensor: paddle.Tensor) -> paddle.Tensor:
@@ -62,18 +74,43 @@ def filled_like(
 ) -> paddle.Tensor:
     """A constant of the shape of ``tensor``, and of its dtype unless one is named.
 
-    ``paddle.full_like`` does the same with a warning while a graph is built.
+    ``paddle.full_like`` warns while a graph is built, ``paddle.expand_as`` fails there on an
+    empty batch.
     """
-    return paddle.expand_as(paddle.full([], value, dtype or tensor.dtype), tensor)
+    zero = (tensor < tensor).cast(dtype or tensor.dtype)
+    return zero + value if value else zero
+
+
+def equal(tensor: paddle.Tensor, value: float) -> paddle.Tensor:
+    """Where a tensor is exactly ``value``: Paddle's ``==`` takes 1e-16 for 0."""
+    return paddle.logical_and(tensor >= value, tensor <= value)
+
+
+def fixed(tensor: paddle.Tensor) -> paddle.Tensor:
+    """The tensor as a constant.
+
+    A copy: what ``detach`` returns shares memory, which a static program may overwrite.
+    """
+    constant = paddle.assign(tensor)
+    constant.stop_gradient = True
+    return constant
 
 
 def broadcast(a: paddle.Tensor, b: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
-    """Give two tensors one shape.
+    """Give two tensors one shape."""
+    return broadcast_to(a, b), broadcast_to(b, a)
+
+
+def broadcast_to(tensor: paddle.Tensor, other: paddle.Tensor) -> paddle.Tensor:
+    """Repeat a tensor along the axes that another has more of.
 
     Multiplying by 1 keeps NaN, infinity and -0. ``where`` adds zeros while a graph is built,
     and the gradient of ``paddle.broadcast_tensors`` ends the process where one of them has none.
+    The gradient is a sum over elements: for float32 it is added in float64.
     """
-    return a * filled_like(b, 1, a.dtype), b * filled_like(a, 1, b.dtype)
+    if tensor.dtype != paddle.float32:
+        return tensor * filled_like(other, 1, tensor.dtype)
+    return (tensor.cast("float64") * filled_like(other, 1, paddle.float64)).cast("float32")
 
 
 def clamp_passing(z: paddle.Tensor) -> paddle.Tensor:
@@ -81,15 +118,19 @@ def clamp_passing(z: paddle.Tensor) -> paddle.Tensor:
     return paddle.where(z < 0, F.relu(z), z)
 
 
-def softplus(w: paddle.Tensor) -> paddle.Tensor:
+def softplus(w: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
     """``log(1 + exp(w))`` of a float64 tensor, accurate everywhere, twice differentiable.
 
     ``log1p`` has the accuracy and no second gradient, ``paddle.nn.functional.softplus`` has the
     gradients and no accuracy below -20: one gives the value, the other its derivatives.
+
+    Args:
+        w: the argument.
+        dtype: the dtype that the gradient will be rounded to.
     """
-    fixed = w.detach()
-    value = F.relu(fixed) + log1p_exp_of_minus_abs(fixed)
-    return paddle.where(is_plus_infinity(w), w, with_gradient_of(value, smooth_softplus(w)))
+    constant = fixed(w)
+    value = F.relu(constant) + log1p_exp_of_minus_abs(constant)
+    return paddle.where(is_plus_infinity(w), w, with_gradient_of(value, smooth_softplus(w, dtype)))
 
 
 def is_plus_infinity(tensor: paddle.Tensor) -> paddle.Tensor:
@@ -97,11 +138,14 @@ def is_plus_infinity(tensor: paddle.Tensor) -> paddle.Tensor:
     return paddle.logical_and(paddle.isinf(tensor), tensor > 0)
 
 
-def smooth_softplus(w: paddle.Tensor) -> paddle.Tensor:
-    """A softplus whose derivatives are accurate; its value is not.
+def smooth_softplus(w: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
+    """A softplus whose derivatives are accurate; its value is not. Arguments as softplus.
 
     Above the threshold Paddle takes the identity; at 700 ``exp`` is still finite.
     """
+    if dtype == paddle.float16:
+        # Paddle's cast makes up to 1e-4 of a gradient as small as exp(-54), which is 0.
+        w = paddle.maximum(w, paddle.full([], -45.0, w.dtype))
     return F.softplus(w, 1.0, 700.0)
 
 
@@ -111,8 +155,8 @@ def log1p_exp_of_minus_abs(w: paddle.Tensor) -> paddle.Tensor:
 
 
 def with_gradient_of(value: paddle.Tensor, path: paddle.Tensor) -> paddle.Tensor:
-    """``value``, with the first and second gradient of the finite tensor ``path``."""
-    return value.detach() + (path - path.detach())
+    """A constant ``value``, with the first and second gradient of the finite ``path``."""
+    return value + (path - fixed(path))
 
 
 def product_error(a: paddle.Tensor, b: paddle.Tensor, product: paddle.Tensor) -> paddle.Tensor:
@@ -138,7 +182,7 @@ def power(z: paddle.Tensor, p: float) -> paddle.Tensor:
         return z
     if p == 2:
         return z * z
-    zero = z == 0
+    zero = z <= 0
     base = paddle.where(zero, filled_like(z, 1), z)
     # Paddle keeps the exponent in float32: what that loses is a second, tiny exponent.
     coarse = rounded(p, "float32")

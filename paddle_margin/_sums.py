@@ -9,6 +9,7 @@ import paddle
 import paddle.nn.functional as F
 
 from paddle_margin._checks import UNKNOWN, is_sharded
+from paddle_margin._numerics import filled_like, fixed
 
 Count = Union[int, paddle.Tensor]
 
@@ -127,14 +128,25 @@ def reduce(
         name: the name of the last operator that takes one.
     """
     if reduction == "none":
-        return loss if loss.dtype == dtype else paddle.cast(loss, dtype)
+        return _rounded(loss, dtype)
     # paddle.mean adds in the tensor's own dtype: 1 % off at ten million float32 elements. On
     # uneven shards it averages the shards' averages.
+    wide = loss.cast("float64")
     if dtype == paddle.float64 and not is_sharded(loss):
-        total = paddle.reshape(sum_classes(paddle.reshape(loss, [1, -1]), exact=True), [])
+        total = paddle.reshape(sum_classes(paddle.reshape(wide, [1, -1]), exact=True), [])
     else:
-        total = paddle.sum(loss, dtype="float64")
+        total = paddle.sum(wide)
     if reduction == "mean":
         count = paddle.numel(loss) if UNKNOWN in loss.shape else math.prod(loss.shape)
         total = paddle.divide(total, count_tensor(count), name=name)
-    return total if dtype == paddle.float64 else total.cast(dtype)
+    return _rounded(total, dtype)
+
+
+def _rounded(result: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
+    if result.dtype == dtype:
+        return result
+    if dtype == paddle.float16:
+        # Paddle's cast makes up to 1e-4 of numbers between 2**-89 and 2**-77, which are 0.
+        lost = fixed(paddle.where(paddle.abs(result) < 2.0**-26, result, filled_like(result, 0)))
+        result = result - lost
+    return result.cast(dtype)

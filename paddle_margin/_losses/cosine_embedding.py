@@ -11,10 +11,12 @@ from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import (
     as_rows,
-    broadcast,
+    broadcast_to,
     clamp_passing,
     comparable,
+    equal,
     filled_like,
+    fixed,
     scalar,
 )
 from paddle_margin._spellings import torch_names
@@ -86,20 +88,29 @@ def cosine_embedding_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     _check_shapes(input1, input2, label)
-    cosine = _cosine(
-        as_rows(input1).cast("float64"), as_rows(input2).cast("float64"), working == "float64"
-    )
     y = comparable(label)
+    # Vectors whose label is outside must not bring NaN into a gradient.
+    counted = paddle.reshape(paddle.logical_or(equal(y, 1), equal(y, -1)), [-1, 1])
+    a, b = (_where_counted(counted, as_rows(x).cast("float64")) for x in (input1, input2))
+    cosine = _cosine(a, b, exact=working == "float64")
     if len(label.shape) == 0:
         cosine = paddle.reshape(cosine, [])
-    elif list(cosine.shape) != list(label.shape) or _checks.UNKNOWN in label.shape:
-        cosine, y = broadcast(cosine, y)
+    else:
+        y = broadcast_to(y, cosine)
     apart = 1 - cosine
     # Rounding may leave a cosine above 1; the loss is never negative, its gradient stays.
-    apart = apart + F.relu(-apart).detach()
+    apart = apart + F.relu(-fixed(apart))
     near = clamp_passing(cosine - scalar(margin, "float64", working))
-    loss = paddle.where(y == 1, apart, paddle.where(y == -1, near, filled_like(cosine, 0)))
+    outside = filled_like(cosine, 0)
+    loss = paddle.where(equal(y, 1), apart, paddle.where(equal(y, -1), near, outside))
     return reduce(loss, reduction, dtype, name)
+
+
+def _where_counted(counted: paddle.Tensor, rows: paddle.Tensor) -> paddle.Tensor:
+    """The rows, [N, M], with 0 in those that do not count; ``counted`` is [N, 1]."""
+    rows = broadcast_to(rows, counted)
+    mask = filled_like(rows, 0) + counted.cast("float64") > 0
+    return paddle.where(mask, rows, filled_like(rows, 0))
 
 
 def _cosine(a: paddle.Tensor, b: paddle.Tensor, exact: bool) -> paddle.Tensor:

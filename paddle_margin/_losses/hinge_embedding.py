@@ -8,7 +8,7 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import broadcast, clamp_passing, comparable, scalar
+from paddle_margin._numerics import broadcast, clamp_passing, comparable, equal, margin_like
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -70,13 +70,11 @@ def hinge_embedding_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     same_shape = _checks.check_broadcast(input=input, label=label)
-    # float64 where a gradient is a sum over elements: of a tensor margin, of a broadcast input.
-    computing = working if same_shape and not _checks.is_tensor(margin) else "float64"
-    x, y = input.cast(computing), comparable(label)
+    x, y = input.cast(working), comparable(label)
     if not same_shape:
         x, y = broadcast(x, y)
-    hinge = clamp_passing(scalar(margin, computing, working) - x)
-    loss = paddle.where(y == 1, x, paddle.where(y == -1, hinge, x + hinge))
+    hinge = clamp_passing(margin_like(margin, x) - x)
+    loss = paddle.where(equal(y, 1), x, paddle.where(equal(y, -1), hinge, x + hinge))
     return reduce(loss, reduction, input.dtype, name)
 
 

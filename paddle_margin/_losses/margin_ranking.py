@@ -9,7 +9,7 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import clamp_passing, scalar
+from paddle_margin._numerics import broadcast, broadcast_to, filled_like, margin_like
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -70,13 +70,19 @@ def margin_ranking_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     same_shape = _checks.check_broadcast(input=input, other=other, label=label)
-    # float64 where the label has more digits than the scores, and where a gradient is a sum
-    # over elements.
-    plain = same_shape and not _checks.is_tensor(margin) and not _checks.is_wide(label)
-    computing = working if plain else "float64"
-    y = label.cast(computing)
-    lead = y * (input.cast(computing) - other.cast(computing))
-    loss = clamp_passing(scalar(margin, computing, working) - lead)
+    # float64 where the label has more digits than the scores.
+    computing = "float64" if _checks.is_wide(label) else working
+    a, b, y = input.cast(computing), other.cast(computing), label.cast(computing)
+    if not same_shape:
+        a, y = broadcast(broadcast_to(a, b), y)
+        b = broadcast_to(b, y)
+    m = margin_like(margin, a, working)
+    difference = a - b
+    # Where the clamp is shut, its 0 must not meet an infinite factor in a gradient.
+    shut = m - y * difference < 0
+    zero = filled_like(a, 0)
+    lead = paddle.where(shut, zero, y) * paddle.where(shut, zero, difference)
+    loss = paddle.where(shut, zero, m - lead)
     return reduce(loss, reduction, dtype, name)
 
 

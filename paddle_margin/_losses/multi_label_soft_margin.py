@@ -11,7 +11,9 @@ from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import (
     as_rows,
     broadcast,
+    equal,
     filled_like,
+    fixed,
     log1p_exp_of_minus_abs,
     smooth_softplus,
     with_gradient_of,
@@ -78,7 +80,7 @@ def multi_label_soft_margin_loss(
     x, y = as_rows(input).cast("float64"), as_rows(label).cast("float64")
     if not same_shape:
         x, y = broadcast(x, y)
-    terms = _terms(x, y)
+    terms = _terms(x, y, input.dtype)
     if weight is not None:
         _checks.check_weight(weight)
         _checks.check_fits_into("weight", weight, "the scores", terms)
@@ -89,7 +91,7 @@ def multi_label_soft_margin_loss(
     return reduce(loss, reduction, input.dtype, name)
 
 
-def _terms(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
+def _terms(x: paddle.Tensor, y: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
     """The loss of each class, of float64 tensors of one shape.
 
     As ``log(1 + exp(-|x|))`` plus a multiple of ``x``, which costs no accuracy for any label.
@@ -97,15 +99,15 @@ def _terms(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
     infinite = paddle.isinf(x)
     finite = paddle.where(infinite, filled_like(x, 0), x)
     slope = paddle.where(x < 0, -y, 1 - y)
-    fixed_x, fixed_y = finite.detach(), y.detach()
-    value = log1p_exp_of_minus_abs(fixed_x) + slope.detach() * fixed_x
+    fixed_x, fixed_y = fixed(finite), fixed(y)
+    value = log1p_exp_of_minus_abs(fixed_x) + fixed(slope) * fixed_x
     path = (
-        fixed_y * smooth_softplus(-finite)
-        + (1 - fixed_y) * smooth_softplus(finite)
+        fixed_y * smooth_softplus(-finite, dtype)
+        + (1 - fixed_y) * smooth_softplus(finite, dtype)
         - finite * (y - fixed_y)
     )
     # A class that is certain has loss 0: a factor of 0 must not meet infinity.
-    open_end = paddle.logical_and(infinite, slope != 0)
+    open_end = paddle.logical_and(infinite, paddle.logical_not(equal(slope, 0)))
     endless = paddle.where(open_end, x, filled_like(x, 0)) * slope
     return paddle.where(infinite, endless, with_gradient_of(value, path))
 

@@ -11,6 +11,7 @@ from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import (
     broadcast,
     filled_like,
+    fixed,
     is_plus_infinity,
     product_error,
     softplus,
@@ -77,10 +78,10 @@ def soft_margin_loss(
     x = paddle.where(certain, filled_like(x, 0), x)
     y = paddle.where(certain, filled_like(y, 0), y)
     lead = x * y
-    loss = softplus(-lead)
+    loss = softplus(-lead, input.dtype)
     if working == "float64":
         # At yx = 80 the rounding of the product alone would cost 40 ULP.
-        error = product_error(x.detach(), y.detach(), lead.detach())
+        error = product_error(fixed(x), fixed(y), fixed(lead))
         loss = loss - error * paddle.nn.functional.sigmoid(-lead)
     return reduce(paddle.where(certain, filled_like(loss, 0), loss), reduction, input.dtype, name)
 
