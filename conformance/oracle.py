@@ -1,0 +1,328 @@
+"""The documented formula of a loss, evaluated in multiprecision on the inputs of a row.
+
+Nothing here knows an implementation: the formula comes from the row's :class:`Loss`, the
+arithmetic from :mod:`conformance.autodiff`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+from mpmath import mp, mpf
+
+from conformance import ulp
+from conformance.arguments import Tensor, arguments, paddle_name, result_dtype
+from conformance.autodiff import Number, backward, each, total
+from conformance.case import Case, Loss
+
+STEP = mpf(10) ** -25
+"""The step of the differences that give second gradients, in units of the smallest argument."""
+LARGEST_SECOND = 200
+"""Rows of more elements than this have no second gradient."""
+REDUCTION_BUDGET = {"float16": 1.0, "bfloat16": 1.0, "float32": 4.0, "float64": 64.0}
+"""What a mean or a sum may add to the elements' own budget (contract, section 5)."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Exact values, and the largest term that went into each.
+
+    Args:
+        values: an object array of ``mpf``; ``None`` where nothing is claimed (a gradient
+            through NaN, a second gradient at a kink).
+        scale: an object array of ``mpf`` of the same shape.
+    """
+
+    values: np.ndarray
+    scale: np.ndarray
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the formula says of a row.
+
+    Args:
+        value: the result.
+        gradients: by Paddle's argument name, the product of ``cotangent(result's shape)`` with
+            the Jacobian, for every tensor that asks for a gradient.
+        dtype: the dtype that the result must have.
+        gradient_dtypes: the dtype that each gradient is as accurate as: the coarser of the
+            argument's own and the result's.
+    """
+
+    value: Exact
+    gradients: dict[str, Exact]
+    dtype: str
+    gradient_dtypes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element with the largest error, measured against what is allowed.
+
+    Args:
+        index: where it is.
+        distance: its error in ULP.
+        ratio: its error over the allowed error; above 1 is a failure.
+    """
+
+    index: tuple[int, ...]
+    distance: float
+    ratio: float
+
+
+def cotangent(shape: tuple[int, ...]) -> np.ndarray:
+    """The weights of the first gradient: powers of two, so that multiplying is exact."""
+    return _cycle((1.0, -2.0, 0.5, -1.0, 2.0, -0.5, 1.0), shape)
+
+
+def second_cotangent(shape: tuple[int, ...]) -> np.ndarray:
+    """The weights of the second gradient."""
+    return _cycle((1.0, 0.5, -2.0, 1.0, -0.25), shape)
+
+
+def _cycle(weights: tuple[float, ...], shape: tuple[int, ...]) -> np.ndarray:
+    return np.resize(np.array(weights), int(np.prod(shape))).reshape(shape)
+
+
+def reduction_of(options: Mapping[str, Any]) -> str:
+    """The reduction that options ask for, torch's older spellings included."""
+    average, reduce = options.get("size_average"), options.get("reduce")
+    if average is None and reduce is None:
+        return str(options.get("reduction", "mean"))
+    if reduce is False:
+        return "none"
+    return "sum" if average is False else "mean"
+
+
+def evaluate(loss: Loss, case: Case, dtype: str) -> Optional[Expected]:
+    """Value and gradient of the formula, or ``None`` where the row says otherwise.
+
+    Args:
+        loss: the loss.
+        case: one of its rows.
+        dtype: the dtype that the row runs in.
+    """
+    if case.exact is not None or case.raises is not None:
+        return None
+    call = _Call(loss, case, dtype)
+    with mp.workdps(call.digits()):
+        value, gradients = call.run({})
+    kind = result_dtype(loss, case, dtype)
+    precise = {
+        name: min((kind, tensor.dtype), key=lambda d: ulp.FORMATS[d].precision)
+        for name, tensor in call.asked.items()
+    }
+    return Expected(value, gradients, kind, precise)
+
+
+def by_hand(case: Case, dtype: str) -> Exact:
+    """``case.exact``, rounded to the dtype as the row's inputs are."""
+    values = _exact(ulp.quantize(case.exact, dtype))
+    return Exact(values, np.abs(values))
+
+
+def second_gradients(loss: Loss, case: Case) -> dict[str, Exact]:
+    """The gradient of ``sum(second_cotangent * gradient)`` over all gradients, in float64.
+
+    The Hessian is symmetric, so this is the change of the gradient along ``second_cotangent``.
+
+    Returns:
+        By argument name; ``None`` entries where the differences from the two sides disagree,
+        as at a kink. Empty for a row that is too large or has no formula.
+    """
+    call = _Call(loss, case, "float64")
+    elements = sum(tensor.values.size for tensor in call.asked.values())
+    if case.exact is not None or case.raises is not None or elements > LARGEST_SECOND:
+        return {}
+    with mp.workdps(call.digits() + 40):
+        here = call.run({})[1]
+        step = STEP * min(call.sizes()[0], 1)
+        ahead = call.run(call.moved(step))[1]
+        behind = call.run(call.moved(-step))[1]
+        second = {
+            name: _difference(behind[name].values, here[name].values, ahead[name].values, step)
+            for name in here
+        }
+        known = [abs(x) for values in second.values() for x in values.flat if x is not None]
+        largest = max((x for x in known if mp.isfinite(x)), default=mpf(0))
+    return {name: Exact(x, np.full(x.shape, largest, object)) for name, x in second.items()}
+
+
+def _difference(behind: np.ndarray, here: np.ndarray, ahead: np.ndarray, step: mpf) -> np.ndarray:
+    def quotient(a: Any, b: Any, c: Any) -> Optional[mpf]:
+        if a is None or b is None or c is None:
+            return None
+        left, right = (b - a) / step, (c - b) / step
+        agree = abs(left - right) <= mpf("1e-15") * max(abs(left), abs(right))
+        return (left + right) / 2 if agree else None
+
+    return each(quotient, behind, here, ahead)
+
+
+class _Call:
+    """A row's arguments, ready for its formula."""
+
+    def __init__(self, loss: Loss, case: Case, dtype: str) -> None:
+        inputs, options = arguments(loss, case, dtype)
+        given = {paddle_name(loss, name): value for name, value in {**inputs, **options}.items()}
+        self.reduction = reduction_of(given)
+        self.loss = loss
+        self.working = result_dtype(loss, case, dtype) if case.raises is None else dtype
+        names = inspect.signature(loss.formula).parameters
+        defaults = {name: p.default for name, p in names.items() if name not in loss.inputs}
+        self.given: dict[str, Any] = {name: given.get(name, defaults.get(name)) for name in names}
+        self.asked = {
+            name: value
+            for name, value in self.given.items()
+            if isinstance(value, Tensor) and value.grad
+        }
+
+    def sizes(self) -> tuple[float, float]:
+        """The smallest and the largest magnitude among the arguments, 0 and infinity left out."""
+        found = [
+            np.abs(np.asarray(getattr(value, "values", value), dtype=np.float64)).ravel()
+            for value in self.given.values()
+            if isinstance(value, (Tensor, int, float, np.number))
+        ]
+        every = np.concatenate(found)
+        every = every[np.isfinite(every) & (every > 0)]
+        return (float(every.min()), float(every.max())) if every.size else (1.0, 1.0)
+
+    def digits(self) -> int:
+        """Enough digits that adding the largest and the smallest argument is exact."""
+        smallest, largest = self.sizes()
+        return ulp.DIGITS + int(np.log10(largest) - np.log10(smallest))
+
+    def moved(self, step: mpf) -> dict[str, np.ndarray]:
+        """How far each argument moves along ``second_cotangent``."""
+        return {
+            name: _exact(second_cotangent(tensor.values.shape)) * step
+            for name, tensor in self.asked.items()
+        }
+
+    def run(self, move: Mapping[str, np.ndarray]) -> tuple[Exact, dict[str, Exact]]:
+        """The formula and its gradient where the arguments are moved by ``move``."""
+        converted = {name: self._convert(name, move.get(name)) for name in self.given}
+        result = np.asarray(self.loss.formula(**converted), dtype=object)
+        result = _reduced(result, self.reduction, self.working)
+        weights = cotangent(result.shape)
+        found = backward((n, mpf(w)) for n, w in zip(result.flat, weights.flat))
+        gradients = {name: _gradient(converted[name], found) for name in self.asked}
+        return Exact(each(lambda n: n.value, result), each(lambda n: n.scale, result)), gradients
+
+    def _convert(self, name: str, move: Optional[np.ndarray]) -> Any:
+        value = self.given[name]
+        computed = ulp.computed_in(self.working)
+        if isinstance(value, bool) or not isinstance(value, (Tensor, int, float, np.number)):
+            return value
+        if not isinstance(value, Tensor):
+            return mpf(float(ulp.quantize(float(value), computed)))
+        values = value.values
+        if name not in self.loss.inputs and ulp.is_floating(value.dtype):
+            # An option is cast: a weight to the input's dtype, any other to the one computed in.
+            values = ulp.quantize(values, self.working if name == "weight" else computed)
+        elements = _exact(values)
+        if move is not None:
+            elements = elements + move
+        if name in self.loss.inputs and name not in self.loss.differentiable:
+            return elements
+        return each(lambda x: Number(x, self.working, live=value.grad), elements)
+
+
+def _reduced(result: np.ndarray, reduction: str, working: str) -> np.ndarray:
+    if reduction == "none":
+        return result
+    summed = total(result.flat, working)
+    if reduction == "mean":
+        summed = summed / result.size
+    return np.asarray(summed, dtype=object)
+
+
+def _gradient(leaves: np.ndarray, found: Mapping[int, tuple[mpf, mpf]]) -> Exact:
+    zero = (mpf(0), mpf(0))
+    values = each(lambda leaf: found.get(leaf.serial, zero)[0], leaves)
+    unclaimed = each(lambda value: None if mp.isnan(value) else value, values)
+    return Exact(unclaimed, each(lambda leaf: found.get(leaf.serial, zero)[1], leaves))
+
+
+def _exact(values: np.ndarray) -> np.ndarray:
+    return each(lambda x: mpf(x.item() if isinstance(x, np.generic) else x), values)
+
+
+def budget(
+    loss: Loss, case: Case, dtype: str, quantity: str, argument: Optional[str] = None
+) -> float:
+    """The promised accuracy in ULP, before the condition number (contract, section 5).
+
+    Args:
+        loss: the loss.
+        case: one of its rows.
+        dtype: the dtype that the result has.
+        quantity: ``value`` or ``gradient``.
+        argument: whose gradient, under Paddle's name.
+    """
+    call = _Call(loss, case, dtype)
+    if quantity == "gradient":
+        summed = argument is not None and _is_summed(call, argument)
+        return loss.budget.gradient[dtype] + (REDUCTION_BUDGET[dtype] if summed else 0.0)
+    own = loss.budget.value[dtype]
+    if callable(own):
+        first: Tensor = call.given[loss.inputs[0]]
+        own = own(first.values.shape[-1] if first.values.shape else 1)
+    return own + (0.0 if call.reduction == "none" else REDUCTION_BUDGET[dtype])
+
+
+def _is_summed(call: _Call, argument: str) -> bool:
+    """Whether the gradient of an argument is a sum over the elements of the result."""
+    if argument not in call.loss.inputs:
+        return True
+    sizes = [t.values.size for name, t in call.asked.items() if name in call.loss.inputs]
+    return bool(call.asked[argument].values.size < max(sizes))
+
+
+def allowed(exact: Exact, budget: float, dtype: str) -> np.ndarray:
+    """The absolute error that is allowed, as an object array of ``mpf``.
+
+    ``budget`` ULP at the larger of value and scale, and the smallest normal number besides
+    where the value is under it; nothing where the formula is exactly 0 in exact steps.
+    """
+
+    def of(value: Optional[mpf], scale: mpf) -> mpf:
+        if value is None:
+            return mp.inf
+        if not mp.isfinite(value) or (value == 0 and scale == 0):
+            return mpf(0)
+        normal = mpf(ulp.FORMATS[dtype].smallest_normal)
+        error = budget * ulp.ulp(max(abs(value), scale), dtype)
+        return error + normal if abs(value) < normal else error
+
+    return each(of, exact.values, exact.scale)
+
+
+def worst(got: np.ndarray, exact: Exact, permitted: np.ndarray, dtype: str) -> Optional[Worst]:
+    """The element that comes nearest to breaking its allowance, or ``None`` of an empty array.
+
+    Args:
+        got: float64 values of the result, of the same shape.
+        exact: what they should be.
+        permitted: from :func:`allowed`.
+        dtype: the dtype of the result.
+    """
+    found = None
+    for index in np.ndindex(got.shape):
+        if exact.values[index] is None:
+            continue
+        wrong = ulp.error(float(got[index]), exact.values[index], dtype)
+        limit = permitted[index]
+        ratio = float(wrong / limit) if wrong and limit and mp.isfinite(wrong) else float(wrong)
+        if wrong and not limit:
+            ratio = float("inf")
+        if found is None or ratio > found.ratio:
+            away = ulp.distance(float(got[index]), exact.values[index], dtype)
+            found = Worst(index, away, ratio)
+    return found
