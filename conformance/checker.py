@@ -1,0 +1,289 @@
+"""Makes the checks of one implementation, each row run once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Callable, Optional
+
+import numpy as np
+
+from conformance import compare, layers, oracle, torch_reference
+from conformance.arguments import arguments, paddle_name, result_dtype
+from conformance.case import Case, Loss
+from conformance.checks import PASSED, Check, Verdict, failed, not_run
+from conformance.eager import Outcome, Row
+from conformance.implementation import Implementation, Received
+from conformance.modes import GRADIENT_MODES, MODES, Graphs
+from conformance.program import GraphRow, build_program, takes_bfloat16
+from conformance.text import error_text, input_text
+
+SECOND_BUDGET = 4096.0
+"""ULP at the largest second derivative, about 1e-12 of it."""
+
+
+class Checker:
+    """Makes checks of one implementation.
+
+    Args:
+        implementation: what is under test.
+        live_torch: whether torch is computed now instead of read from the recording.
+        selected: the checks that will be asked for.
+    """
+
+    def __init__(
+        self, implementation: Implementation, live_torch: bool, selected: Iterable[Check]
+    ) -> None:
+        self.implementation = implementation
+        self._torch = torch_reference.live if live_torch else torch_reference.recorded
+        self._outcomes: dict[tuple[str, str, str], Outcome] = {}
+        self._graphs: dict[str, Graphs] = {}
+        self._selected = [check for check in selected if check.name in MODES]
+        self._last: tuple[Optional[tuple[str, str, str]], Optional[oracle.Expected]] = None, None
+        self._on_result: Mapping[str, Callable[[Row, Outcome, Received], Verdict]] = {
+            "value": self._value,
+            "exact": self._exact,
+            "printed": self._printed,
+            "torch": self._against_torch,
+            "shape": self._shape,
+            "dtype": self._dtype,
+            "gradient": self._gradient,
+            "second_gradient": self._second_gradient,
+            "unchanged": self._unchanged,
+            "layer": self._layer,
+        }
+        self._on_outcome: Mapping[str, Callable[[Row, Outcome], Verdict]] = {
+            "warning": self._warning,
+            "error": self._error,
+            "error_layer": self._error_layer,
+            "error_program": self._error_program,
+        }
+
+    def close(self) -> None:
+        """Remove the files of the execution modes."""
+        for graphs in self._graphs.values():
+            graphs.close()
+
+    def run(self, check: Check) -> Verdict:
+        """Make one check."""
+        reason = self._missing(check)
+        if reason:
+            return not_run(reason)
+        if not isinstance(check.row, Case):
+            text = layers.problem(self.implementation, check.loss, check.row, check.name)
+            return failed(text) if text else PASSED
+        row = Row(self.implementation, check.loss, check.row, check.dtype)
+        if check.name in MODES:
+            return self._mode(check, row)
+        outcome = self._outcome(row)
+        if check.name in self._on_outcome:
+            return self._on_outcome[check.name](row, outcome)
+        if outcome.result is not None:
+            return self._on_result[check.name](row, outcome, outcome.result)
+        if check.name in ("unchanged", "layer"):
+            return not_run("the function returned no tensor to compare with")
+        return failed(f"expected a tensor, received {compare.instead(outcome)}; {input_text(row)}")
+
+    def _missing(self, check: Check) -> str:
+        """Why a check cannot be made of this implementation."""
+        implementation, loss, name = self.implementation, check.loss, check.name
+        if implementation.kind != "paddle" and name in (*MODES, "error_program", "signature"):
+            return "Paddle's execution modes and signatures do not apply"
+        of_layer = check.row == "layer" or name in ("error_layer", *layers.STATE_PROPERTIES)
+        if (of_layer or name == "layer") and implementation.layer(loss) is None:
+            return f"{implementation.name} has no {loss.layer}"
+        if not of_layer and implementation.function(loss) is None:
+            return f"{implementation.function_path(loss)} is missing"
+        return ""
+
+    def _outcome(self, row: Row) -> Outcome:
+        key = (row.loss.stem, row.case.id, row.dtype)
+        if key not in self._outcomes:
+            self._outcomes[key] = row.evaluate()
+        return self._outcomes[key]
+
+    def _expected(self, row: Row) -> Optional[oracle.Expected]:
+        key = (row.loss.stem, row.case.id, row.dtype)
+        if self._last[0] != key:
+            self._last = key, oracle.evaluate(row.loss, row.case, row.dtype)
+        return self._last[1]
+
+    def _value(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        expected = self._expected(row)
+        if expected is None:
+            return not_run("the row has no formula")
+        budget = oracle.budget(row.loss, row.case, expected.dtype, "value")
+        return compare.with_exact(row, got, expected.value, budget, expected.dtype, "formula")
+
+    def _exact(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        kind = result_dtype(row.loss, row.case, row.dtype)
+        budget = oracle.budget(row.loss, row.case, kind, "value")
+        exact = oracle.by_hand(row.case, kind)
+        return compare.with_exact(row, got, exact, budget, kind, "by hand")
+
+    def _printed(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        return compare.with_printed(row, got)
+
+    def _against_torch(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        torch = self._torch(row.loss, row.case, row.dtype)
+        if isinstance(torch, torch_reference.NotRecorded):
+            return not_run(f"torch: {torch.reason}")
+        expected = self._expected(row)
+        kind = result_dtype(row.loss, row.case, row.dtype)
+        budget = oracle.budget(row.loss, row.case, kind, "value")
+        exact = expected.value if expected else None
+        found = compare.with_torch(row, got, torch.value, exact, budget, kind)
+        for name, theirs in torch.gradients.items():
+            if found.status != "passed" or expected is None:
+                break
+            ours = outcome.gradients.get(name)
+            if ours is None:
+                return failed(
+                    f"expected torch's gradient of {name}, received {compare.no_gradient(outcome)}"
+                )
+            kind = expected.gradient_dtypes[name]
+            budget = oracle.budget(row.loss, row.case, kind, "gradient", name)
+            exact = expected.gradients[name]
+            found = compare.with_torch(row, ours, theirs, exact, budget, kind)
+        return Verdict(found.status, found.text)
+
+    def _shape(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        expected = self._expected(row)
+        shape = expected.value.values.shape if expected else np.shape(row.case.exact)
+        if got.raw.shape == shape:
+            return PASSED
+        text = f"expected shape {list(shape)}, received {list(got.raw.shape)}"
+        return failed(f"{text}; {input_text(row)}")
+
+    def _dtype(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        wanted = result_dtype(row.loss, row.case, row.dtype)
+        if got.dtype == wanted:
+            return PASSED
+        return failed(f"expected {wanted}, received {got.dtype}; {input_text(row)}")
+
+    def _gradient(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        expected = self._expected(row)
+        if expected is None or not expected.gradients:
+            return not_run("no argument asks for a gradient")
+        found = []
+        for name, exact in expected.gradients.items():
+            ours = outcome.gradients.get(name)
+            if ours is None:
+                received = compare.no_gradient(outcome)
+                return failed(f"expected a gradient of {name}, received {received}")
+            wanted = self._argument_dtype(row, name)
+            if ours.dtype != wanted:
+                return failed(f"expected a gradient of {name} in {wanted}, received {ours.dtype}")
+            kind = expected.gradient_dtypes[name]
+            budget = oracle.budget(row.loss, row.case, kind, "gradient", name)
+            source = f"formula, gradient of {name}"
+            found.append(compare.with_exact(row, ours, exact, budget, kind, source))
+        return max(found, key=_badness)
+
+    def _argument_dtype(self, row: Row, name: str) -> str:
+        inputs, options = arguments(row.loss, row.case, row.dtype)
+        named = {paddle_name(row.loss, key): value for key, value in {**inputs, **options}.items()}
+        return str(named[name].dtype)
+
+    def _second_gradient(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        expected = oracle.second_gradients(row.loss, row.case)
+        if not expected:
+            return not_run("too large for second gradients, or none is asked for")
+        error = outcome.gradient_error or outcome.second_error
+        if error is not None:
+            return failed(f"expected second gradients, received {error_text(error)}")
+        for name, exact in expected.items():
+            ours = outcome.second.get(name) or Received("float64", np.zeros(exact.values.shape))
+            source = f"formula, second gradient of {name}"
+            found = compare.with_exact(row, ours, exact, SECOND_BUDGET, "float64", source)
+            if found.status != "passed":
+                return failed(found.text)
+        return PASSED
+
+    def _unchanged(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        if outcome.changed:
+            return failed(f"expected {outcome.changed[0]} unchanged, received other bits after")
+        again = outcome.again
+        if again is not None and again.same_bits(got):
+            return PASSED
+        received = compare.first(again) if again is not None else "no tensor"
+        return failed(f"expected {compare.first(got)} at a second call too, received {received}")
+
+    def _layer(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        if outcome.layer is not None:
+            return compare.same_bits(row, outcome.layer, got, "the function")
+        error = outcome.layer_error
+        received = error_text(error) if error else "no tensor"
+        return failed(f"expected the function's result, received {received}")
+
+    def _warning(self, row: Row, outcome: Outcome) -> Verdict:
+        if outcome.error is not None and row.case.raises is None:
+            return not_run("the function raised")
+        return compare.with_warnings(row, outcome)
+
+    def _error(self, row: Row, outcome: Outcome) -> Verdict:
+        return compare.with_raised(row, outcome.error, outcome.returned)
+
+    def _error_layer(self, row: Row, outcome: Outcome) -> Verdict:
+        verdict = compare.with_raised(row, outcome.layer_error, "a result")
+        assert row.case.raises is not None
+        if verdict.status == "passed" and row.case.raises.constructor and outcome.layer_made:
+            return failed("expected the constructor to raise, received the error at the call")
+        return verdict
+
+    def _error_program(self, row: Row, outcome: Outcome) -> Verdict:
+        try:
+            build_program(row)
+        except Exception as error:
+            return compare.with_raised(row, error, "")
+        return compare.with_raised(row, None, "a graph")
+
+    def _mode(self, check: Check, row: Row) -> Verdict:
+        outcome = self._outcome(row)
+        if outcome.result is None:
+            return not_run("the function returned no tensor eagerly")
+        if check.name == "inference" and takes_bfloat16(row):
+            return not_run("paddle.inference takes no bfloat16 from NumPy")
+        found = self._graphs_of(check.loss).found(
+            check.name, row, [_key(c) for c in self._selected if _shares(c, check)]
+        )
+        if isinstance(found, Exception):
+            return failed(f"expected eager's bits, received {error_text(found)}; {input_text(row)}")
+        verdict = compare.same_bits(row, found.value, outcome.result, "eager")
+        if check.name not in GRADIENT_MODES:
+            return verdict
+        for name, ours in outcome.gradients.items():
+            theirs = found.gradients.get(name)
+            if verdict.status == "passed" and ours is not None:
+                if theirs is None:
+                    return failed(f"expected eager's gradient of {name}, received none")
+                verdict = compare.same_bits(row, theirs, ours, f"eager's gradient of {name}")
+        return verdict
+
+    def _graphs_of(self, loss: Loss) -> Graphs:
+        """The graphs of a loss's selected rows, as far as they run eagerly."""
+        if loss.stem not in self._graphs:
+            keys = {_key(check): check for check in self._selected if check.loss is loss}
+            rows = []
+            for check in keys.values():
+                assert isinstance(check.row, Case)
+                row = Row(self.implementation, loss, check.row, check.dtype)
+                outcome = self._outcome(row)
+                if outcome.result is not None:
+                    rows.append(GraphRow(row, outcome))
+            self._graphs[loss.stem] = Graphs(rows)
+        return self._graphs[loss.stem]
+
+
+def _key(check: Check) -> tuple[str, str]:
+    assert isinstance(check.row, Case)
+    return check.row.id, check.dtype
+
+
+def _shares(check: Check, other: Check) -> bool:
+    """Whether two checks' rows can be in one graph."""
+    return check.loss is other.loss and check.name == other.name
+
+
+def _badness(verdict: Verdict) -> tuple[bool, float]:
+    ratio = verdict.measure.ratio if verdict.measure else 0.0
+    return verdict.status == "failed", ratio

@@ -1,0 +1,147 @@
+"""The checks: which follow from a row, and what each finds.
+
+A check is a row, a dtype and a property: ``hinge_embedding/at_the_kink/float32/gradient``. Checks
+of a layer's state and of signatures have no dtype: ``multi_margin/with_weight/state_dict``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Union
+
+from conformance import layers
+from conformance.case import Case, LayerState, Loss
+from conformance.modes import MODES
+from conformance.program import has_open_dimensions
+
+PRINTED_DTYPES = ("float32", "float64")
+"""A documentation prints no more digits than these have."""
+
+GROUPS = {
+    "value": ("value", "exact", "printed", "torch"),
+    "form": ("shape", "dtype", "unchanged", "warning"),
+    "gradient": ("gradient", "second_gradient"),
+    "error": ("error", "error_layer", "error_program"),
+    "layer": ("layer", "signature", *layers.STATE_PROPERTIES),
+    "mode": MODES,
+}
+"""The properties, grouped as the report counts them."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    Args:
+        loss: its loss.
+        row: a row, a layer's row, or the kind of signature (``function`` or ``layer``).
+        dtype: the dtype, where the row has one.
+        name: the property, what is checked.
+    """
+
+    loss: Loss
+    row: Union[Case, LayerState, str]
+    dtype: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        """``stem/row/dtype/property``; without the dtype where there is none."""
+        row = self.row if isinstance(self.row, str) else self.row.id
+        return "/".join(part for part in (self.loss.stem, row, self.dtype, self.name) if part)
+
+    @property
+    def group(self) -> str:
+        """The group that the report counts it in."""
+        return next(group for group, names in GROUPS.items() if self.name in names)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How far from exact a result was, at its worst element.
+
+    Args:
+        distance: in ULP.
+        ratio: the error over what is allowed.
+        input: the arguments there, in decimal and hex.
+    """
+
+    distance: float
+    ratio: float
+    input: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found.
+
+    Args:
+        status: ``passed``, ``failed``, ``known`` (failed, and registered) or ``not run``.
+        text: what was expected and received, or why it was not run, in one line.
+        measure: the accuracy, for ``value`` and ``gradient``.
+    """
+
+    status: str
+    text: str = ""
+    measure: Optional[Measure] = None
+
+
+PASSED = Verdict("passed")
+
+
+def failed(text: str, measure: Optional[Measure] = None) -> Verdict:
+    """A failure."""
+    return Verdict("failed", text, measure)
+
+
+def not_run(reason: str) -> Verdict:
+    """A check that could not be made."""
+    return Verdict("not run", reason)
+
+
+def checks_of(loss: Loss, every_mode: bool = False) -> list[Check]:
+    """Every check of a loss; those of execution modes last, as they share graphs.
+
+    Args:
+        loss: the loss.
+        every_mode: whether each mode runs in each dtype, not in one of them.
+    """
+    eager, graphs = [], []
+    for case in loss.cases:
+        for dtype in case.dtypes:
+            eager += [Check(loss, case, dtype, name) for name in _eager_properties(case, dtype)]
+            modes = _modes(loss, case, dtype, every_mode)
+            graphs += [Check(loss, case, dtype, name) for name in modes]
+    found = [Check(loss, kind, "", "signature") for kind in ("function", "layer")]
+    found += [
+        Check(loss, state, "", name) for state in loss.layers for name in layers.STATE_PROPERTIES
+    ]
+    return found + eager + graphs
+
+
+def _eager_properties(case: Case, dtype: str) -> list[str]:
+    if case.raises is not None:
+        names = ["error", "error_layer", "warning"]
+        return [*names, "error_program"] if case.modes is None else names
+    names = ["value"] if case.exact is None else ["exact"]
+    if case.printed is not None and dtype in PRINTED_DTYPES:
+        names.append("printed")
+    if case.torch is None:
+        names.append("torch")
+    names += ["shape", "dtype", "unchanged", "warning", "layer"]
+    if case.exact is None:
+        names.append("gradient")
+        if dtype == "float64":
+            names.append("second_gradient")
+    return names
+
+
+def _modes(loss: Loss, case: Case, dtype: str, every_mode: bool) -> list[str]:
+    """All modes in float32, or the row's first dtype; the plain Program in every dtype."""
+    if case.modes is not None or case.raises is not None:
+        return []
+    main = "float32" if "float32" in case.dtypes else case.dtypes[0]
+    if dtype != main and not every_mode:
+        return ["program"]
+    closed = {v: not has_open_dimensions(loss, case, dtype, v) for v in ("batch", "unknown")}
+    return [mode for mode in MODES if not closed.get(mode.rpartition("_")[2], False)]

@@ -1,0 +1,186 @@
+"""Compares what a row gave with what it should give; says so in one line where they differ."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any, Optional
+
+import numpy as np
+from mpmath import mp, mpf
+
+from conformance import oracle, ulp
+from conformance.checks import PASSED, Measure, Verdict, failed
+from conformance.eager import Outcome, Row
+from conformance.implementation import Received
+from conformance.text import error_text, input_text, number_text
+
+PRINTED_DECIMALS = 4
+"""What an integer in a printed tensor stands for at least: both frameworks print more."""
+
+
+def with_exact(
+    row: Row, got: Received, exact: oracle.Exact, budget: float, kind: str, source: str
+) -> Verdict:
+    """Compare with exact values, within a budget.
+
+    Args:
+        row: the row.
+        got: what was received.
+        exact: what it should be.
+        budget: ULP allowed, before the condition number.
+        kind: the dtype whose ULP count.
+        source: where the expected values come from.
+    """
+    return _within(row, got, exact, oracle.allowed(exact, budget, kind), kind, source)
+
+
+def with_torch(
+    row: Row,
+    got: Received,
+    torch: np.ndarray,
+    exact: Optional[oracle.Exact],
+    budget: float,
+    kind: str,
+) -> Verdict:
+    """Compare with torch's result, which may be as far from exact as it is.
+
+    Args:
+        row: the row.
+        got: what was received.
+        torch: torch's elements in float64.
+        exact: the exact values, where the formula claims any.
+        budget: ULP allowed, before the condition number.
+        kind: the dtype whose ULP count.
+    """
+    with np.errstate(invalid="ignore"):
+        values = np.asarray(np.frompyfunc(mpf, 1, 1)(np.asarray(torch, np.float64)), dtype=object)
+    target = oracle.Exact(values, np.abs(values))
+    if exact is None:
+        return _within(row, got, target, oracle.allowed(target, budget, kind), kind, "torch")
+    if exact.values.shape != values.shape:
+        return failed(f"expected torch's shape {list(values.shape)}, formula {exact.values.shape}")
+    own = np.frompyfunc(lambda t, e: mpf(0) if e is None else ulp.error(float(t), e, kind), 2, 1)
+    permitted = oracle.allowed(exact, budget, kind) + own(values, exact.values)
+    claimed = np.frompyfunc(lambda t, e: None if e is None else t, 2, 1)(values, exact.values)
+    target = oracle.Exact(np.asarray(claimed, dtype=object), target.scale)
+    return _within(row, got, target, np.asarray(permitted, dtype=object), kind, "torch")
+
+
+def _within(
+    row: Row, got: Received, exact: oracle.Exact, permitted: np.ndarray, kind: str, source: str
+) -> Verdict:
+    if got.raw.shape != exact.values.shape:
+        shapes = f"shape {list(exact.values.shape)} ({source}), received {list(got.raw.shape)}"
+        return failed(f"expected {shapes}; {input_text(row)}")
+    worst = oracle.worst(got.values.astype(np.float64), exact, permitted, kind)
+    if worst is None:
+        return PASSED
+    where = input_text(row, worst.index)
+    measure = Measure(worst.distance, worst.ratio, where)
+    if worst.ratio <= 1:
+        return Verdict("passed", measure=measure)
+    expected = mp.nstr(exact.values[worst.index], 17)
+    received = number_text(got.values[worst.index])
+    return failed(
+        f"expected {expected} ({source}), received {received}: {worst.distance:.3g} ULP of {kind}, "
+        f"{worst.ratio:.3g} of what is allowed, at {list(worst.index)}; {where}",
+        measure,
+    )
+
+
+def same_bits(row: Row, got: Received, wanted: Received, source: str) -> Verdict:
+    """Compare with another result, bit for bit."""
+    if got.same_bits(wanted):
+        return PASSED
+    if got.dtype != wanted.dtype or got.raw.shape != wanted.raw.shape:
+        both = f"{wanted.dtype} {list(wanted.raw.shape)} ({source}), received {got.dtype}"
+        return failed(f"expected {both} {list(got.raw.shape)}; {input_text(row)}")
+    mine, theirs = np.atleast_1d(got.values), np.atleast_1d(wanted.values)
+    bits = f"u{got.raw.itemsize}"
+    differ = np.atleast_1d(got.raw).view(bits) != np.atleast_1d(wanted.raw).view(bits)
+    index = tuple(int(i) for i in np.argwhere(differ & ~((mine != mine) & (theirs != theirs)))[0])
+    where = index if wanted.raw.ndim else ()
+    return failed(
+        f"expected {number_text(theirs[index])} ({source}), received {number_text(mine[index])} "
+        f"at {list(where)}; {input_text(row, where)}"
+    )
+
+
+def with_printed(row: Row, got: Received) -> Verdict:
+    """Compare with what a documentation prints, to each last digit."""
+    printed = row.case.printed
+    assert printed is not None
+    tokens = re.findall(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)", printed.text)
+    values = got.values.ravel()
+    if len(tokens) == len(values) and all(
+        _prints_as(value, token, got.dtype, printed.units) for value, token in zip(values, tokens)
+    ):
+        return PASSED
+    shown = " ".join(str(value) for value in values[:9])
+    return failed(f"expected {printed.text} ({printed.source}), received {shown}")
+
+
+def _prints_as(value: Any, token: str, dtype: str, units: float) -> bool:
+    """Whether a value is what a documentation prints, as near as its dtype comes to that."""
+    number = Decimal(token)
+    if not number.is_finite() or not np.isfinite(value):
+        return str(float(token)) == str(float(value))
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    off = Decimal(units).scaleb(exponent if exponent < 0 else -PRINTED_DECIMALS)
+    spacing = Decimal(float(ulp.ulp(mpf(float(value)), dtype)))
+    return abs(Decimal(float(value)) - number) <= off + spacing / 2
+
+
+def with_raised(row: Row, error: Optional[Exception], returned: str) -> Verdict:
+    """Compare an error with the one that the row must raise.
+
+    Args:
+        row: the row.
+        error: what was raised.
+        returned: what was returned instead, in words.
+    """
+    raises = row.case.raises
+    assert raises is not None
+    wanted = f"{raises.kind.__name__} with {', '.join(raises.match)}"
+    if error is None:
+        return failed(f"expected {wanted}, received {returned}; {input_text(row)}")
+    fits = isinstance(error, raises.kind) and all(re.search(m, str(error)) for m in raises.match)
+    return PASSED if fits else failed(f"expected {wanted}, received {error_text(error)}")
+
+
+def with_warnings(row: Row, outcome: Outcome) -> Verdict:
+    """Compare the warnings with those that the row may give; nothing may be printed."""
+    case = row.case
+    if outcome.printed.strip():
+        return failed(f"expected nothing printed, received {_short(outcome.printed)!r}")
+    given = False
+    for category, text in outcome.warnings:
+        wanted = case.warns is not None and issubclass(category, case.warns)
+        if not (wanted and all(re.search(match, text) for match in case.warns_match)):
+            return failed(f"expected no {category.__name__}, received {_short(text)!r}")
+        given = True
+    if case.warns is None or given:
+        return PASSED
+    wanted_text = f"{case.warns.__name__} with {', '.join(case.warns_match)}"
+    return failed(f"expected a {wanted_text}, received none; {input_text(row)}")
+
+
+def instead(outcome: Outcome) -> str:
+    """What a call gave where a tensor was expected."""
+    return error_text(outcome.error) if outcome.error else outcome.returned
+
+
+def no_gradient(outcome: Outcome) -> str:
+    """What asking for a gradient gave where there is none."""
+    return error_text(outcome.gradient_error) if outcome.gradient_error else "none"
+
+
+def first(received: Received) -> str:
+    """The beginning of a result."""
+    return ", ".join(number_text(value) for value in received.values.ravel()[:2]) or "nothing"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:160]
