@@ -6,8 +6,9 @@ dtype, gradients, execution modes) follows from these fields; nothing is typed t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 

@@ -10,7 +10,7 @@ import numpy as np
 from conformance import compare, layers, oracle, torch_reference
 from conformance.arguments import arguments, paddle_name, result_dtype
 from conformance.case import Case, Loss
-from conformance.checks import PASSED, Check, Verdict, failed, not_run
+from conformance.checks import OTHER_ROWS, PASSED, Check, Verdict, failed, not_run
 from conformance.eager import Outcome, Row
 from conformance.implementation import Implementation, Received
 from conformance.modes import GRADIENT_MODES, MODES, Graphs
@@ -86,6 +86,8 @@ class Checker:
     def _missing(self, check: Check) -> str:
         """Why a check cannot be made of this implementation."""
         implementation, loss, name = self.implementation, check.loss, check.name
+        if name == OTHER_ROWS:
+            return "rows that show the same options run in every mode; --every-mode runs this one"
         if implementation.kind != "paddle" and name in (*MODES, "error_program", "signature"):
             return "Paddle's execution modes and signatures do not apply"
         of_layer = check.row == "layer" or name in ("error_layer", *layers.STATE_PROPERTIES)
@@ -256,7 +258,9 @@ class Checker:
             if verdict.status == "passed" and ours is not None:
                 if theirs is None:
                     return failed(f"expected eager's gradient of {name}, received none")
-                verdict = compare.same_bits(row, theirs, ours, f"eager's gradient of {name}")
+                # The order in which gradients are added decides the sign of a zero.
+                source = f"eager's gradient of {name}"
+                verdict = compare.same_bits(row, theirs, ours, source, signed_zero=False)
         return verdict
 
     def _graphs_of(self, loss: Loss) -> Graphs:

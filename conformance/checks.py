@@ -6,10 +6,12 @@ of a layer's state and of signatures have no dtype: ``multi_margin/with_weight/s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from conformance import layers
+from conformance.arguments import Tensor, arguments
 from conformance.case import Case, LayerState, Loss
 from conformance.modes import MODES
 from conformance.program import has_open_dimensions
@@ -17,13 +19,16 @@ from conformance.program import has_open_dimensions
 PRINTED_DTYPES = ("float32", "float64")
 """A documentation prints no more digits than these have."""
 
+OTHER_ROWS = "modes"
+"""Stands for all modes of a row that is left to ``--every-mode``."""
+
 GROUPS = {
     "value": ("value", "exact", "printed", "torch"),
     "form": ("shape", "dtype", "unchanged", "warning"),
     "gradient": ("gradient", "second_gradient"),
     "error": ("error", "error_layer", "error_program"),
     "layer": ("layer", "signature", *layers.STATE_PROPERTIES),
-    "mode": MODES,
+    "mode": (*MODES, OTHER_ROWS),
 }
 """The properties, grouped as the report counts them."""
 
@@ -104,19 +109,49 @@ def checks_of(loss: Loss, every_mode: bool = False) -> list[Check]:
 
     Args:
         loss: the loss.
-        every_mode: whether each mode runs in each dtype, not in one of them.
+        every_mode: whether every row runs in every mode, in each of its dtypes. Otherwise some
+            rows do that together show each input's rank and each option (``mode_rows``).
     """
+    chosen = None if every_mode else mode_rows(loss)
     eager, graphs = [], []
     for case in loss.cases:
         for dtype in case.dtypes:
             eager += [Check(loss, case, dtype, name) for name in _eager_properties(case, dtype)]
-            modes = _modes(loss, case, dtype, every_mode)
+            modes = _modes(loss, case, dtype, chosen)
             graphs += [Check(loss, case, dtype, name) for name in modes]
     found = [Check(loss, kind, "", "signature") for kind in ("function", "layer")]
     found += [
         Check(loss, state, "", name) for state in loss.layers for name in layers.STATE_PROPERTIES
     ]
     return found + eager + graphs
+
+
+def mode_rows(loss: Loss) -> set[str]:
+    """The ids of rows that together show all that a graph of this loss can be made of."""
+    seen: set[Any] = set()
+    chosen = set()
+    for case in loss.cases:
+        shown = _shown(loss, case)
+        if _in_graphs(case) and not shown <= seen:
+            seen |= shown
+            chosen.add(case.id)
+    return chosen
+
+
+def _shown(loss: Loss, case: Case) -> set[Any]:
+    """What a row shows of its loss: the make of each argument, values of tensors left out."""
+    inputs, options = arguments(loss, case, _main_dtype(case))
+    shown: set[Any] = set()
+    for name, value in {**inputs, **options}.items():
+        if isinstance(value, Tensor):
+            shown.add((name, value.dtype, value.values.ndim, value.values.size == 0))
+        elif isinstance(value, (str, bool)):
+            shown.add((name, value))
+        elif isinstance(value, (int, float)):
+            shown.add((name, value if name == "p" else math.isfinite(value)))
+        else:
+            shown.add((name, type(value).__name__))
+    return shown
 
 
 def _eager_properties(case: Case, dtype: str) -> list[str]:
@@ -136,12 +171,19 @@ def _eager_properties(case: Case, dtype: str) -> list[str]:
     return names
 
 
-def _modes(loss: Loss, case: Case, dtype: str, every_mode: bool) -> list[str]:
-    """All modes in float32, or the row's first dtype; the plain Program in every dtype."""
-    if case.modes is not None or case.raises is not None:
+def _in_graphs(case: Case) -> bool:
+    return case.modes is None and case.raises is None
+
+
+def _main_dtype(case: Case) -> str:
+    return "float32" if "float32" in case.dtypes else case.dtypes[0]
+
+
+def _modes(loss: Loss, case: Case, dtype: str, chosen: Optional[set[str]]) -> list[str]:
+    """The modes of a row; of some rows (``chosen``) only, and in one dtype, unless all are run."""
+    if not _in_graphs(case) or (chosen is not None and dtype != _main_dtype(case)):
         return []
-    main = "float32" if "float32" in case.dtypes else case.dtypes[0]
-    if dtype != main and not every_mode:
-        return ["program"]
+    if chosen is not None and case.id not in chosen:
+        return [OTHER_ROWS]
     closed = {v: not has_open_dimensions(loss, case, dtype, v) for v in ("batch", "unknown")}
     return [mode for mode in MODES if not closed.get(mode.rpartition("_")[2], False)]

@@ -89,9 +89,11 @@ def _within(
     )
 
 
-def same_bits(row: Row, got: Received, wanted: Received, source: str) -> Verdict:
-    """Compare with another result, bit for bit."""
-    if got.same_bits(wanted):
+def same_bits(
+    row: Row, got: Received, wanted: Received, source: str, signed_zero: bool = True
+) -> Verdict:
+    """Compare with another result, bit for bit; arguments as ``Received.same_bits``."""
+    if got.same_bits(wanted, signed_zero):
         return PASSED
     if got.dtype != wanted.dtype or got.raw.shape != wanted.raw.shape:
         both = f"{wanted.dtype} {list(wanted.raw.shape)} ({source}), received {got.dtype}"

@@ -41,8 +41,13 @@ class Received:
             return self.raw.astype(np.float64)
         return self.raw
 
-    def same_bits(self, other: Optional[Received]) -> bool:
-        """Whether both hold the same bits, one NaN being as good as another."""
+    def same_bits(self, other: Optional[Received], signed_zero: bool = True) -> bool:
+        """Whether both hold the same bits, one NaN being as good as another.
+
+        Args:
+            other: the other result.
+            signed_zero: whether 0 and -0 differ.
+        """
         if other is None or self.dtype != other.dtype or self.raw.shape != other.raw.shape:
             return False
         bits = f"u{self.raw.itemsize}"
@@ -51,6 +56,8 @@ class Received:
         if equal.all():
             return True
         mine, others = np.atleast_1d(self.values), np.atleast_1d(other.values)
+        if not signed_zero:
+            equal |= mine == others
         return bool(np.all(equal | ((mine != mine) & (others != others))))
 
 
