@@ -9,16 +9,12 @@ from typing import Any, NoReturn, Optional
 
 import numpy as np
 import paddle
+from paddle.jit.sot.psdb import in_sot
 
 Shape = tuple[int, ...]
 
 REDUCTIONS = ("none", "mean", "sum")
-_FLOATING = {
-    paddle.float16: "float32",
-    paddle.bfloat16: "float32",
-    paddle.float32: "float32",
-    paddle.float64: "float64",
-}
+_FLOATING = (paddle.float16, paddle.bfloat16, paddle.float32, paddle.float64)
 _INTEGERS = (paddle.int8, paddle.uint8, paddle.int16, paddle.int32, paddle.int64)
 _TENSORS = (paddle.Tensor, paddle.pir.Value)
 
@@ -98,7 +94,7 @@ def check_margin_not_negative(margin: Any) -> None:
     """
     check_number(margin, "margin")
     if is_tensor(margin):
-        if not paddle.in_dynamic_mode() or not isinstance(margin, paddle.Tensor):
+        if not has_values(margin):
             return
         margin = margin.item()
     if margin < 0:
@@ -115,12 +111,11 @@ def working_dtype(tensor: Any, name: str) -> str:
     Raises:
         TypeError: ``tensor`` is not a floating tensor.
     """
-    working = _FLOATING.get(tensor.dtype) if is_tensor(tensor) else None
-    if working is None:
+    if not is_tensor(tensor) or tensor.dtype not in _FLOATING:
         reject_type(
             f"{name} to be a tensor of float16, bfloat16, float32 or float64", describe(tensor)
         )
-    return working
+    return "float64" if tensor.dtype == paddle.float64 else "float32"
 
 
 def result_dtype(**tensors: Any) -> tuple[Any, str]:
@@ -129,12 +124,16 @@ def result_dtype(**tensors: Any) -> tuple[Any, str]:
     Raises:
         TypeError: one of them is not a floating tensor.
     """
-    working = {working_dtype(tensor, name) for name, tensor in tensors.items()}
-    dtypes = {tensor.dtype for tensor in tensors.values()}
-    if len(dtypes) == 1:
-        return dtypes.pop(), working.pop()
-    widest = "float64" if "float64" in working else "float32"
-    return getattr(paddle, widest), widest
+    dtype, widest = None, "float32"
+    for name, tensor in tensors.items():
+        working = working_dtype(tensor, name)
+        if working == "float64":
+            widest = working
+        if dtype is None or dtype == tensor.dtype:
+            dtype = tensor.dtype
+        else:
+            dtype = paddle.float64 if widest == "float64" else paddle.float32
+    return dtype, widest
 
 
 def check_real_label(label: Any) -> None:
@@ -190,7 +189,8 @@ def check_same_rank(**tensors: paddle.Tensor) -> None:
     Raises:
         ValueError: they do not.
     """
-    if len({len(tensor.shape) for tensor in tensors.values()}) > 1:
+    ranks = [len(tensor.shape) for tensor in tensors.values()]
+    if ranks.count(ranks[0]) < len(ranks):
         reject_value("tensors of one number of axes", _shapes_of(tensors))
     check_broadcast(**tensors)
 
@@ -199,7 +199,7 @@ def check_fits_into(name: str, tensor: paddle.Tensor, whole_name: str, whole: An
     """Raise a ``ValueError`` unless ``tensor`` broadcasts to the shape of ``whole``."""
     shape = tuple(whole.shape)
     result = _broadcast_shape([tuple(tensor.shape), shape])
-    if result is None or len(result) > len(shape) or not all(map(may_equal, result, shape)):
+    if result is None or len(result) > len(shape) or not may_be_equal(result, shape):
         reject_value(
             f"{name} to have a shape that broadcasts to that of {whole_name}, {list(shape)}",
             list(tensor.shape),
@@ -217,7 +217,7 @@ def check_class_range(label: paddle.Tensor, lowest: int, classes: int) -> None:
 
     Only eager tensors have values to look at; while a graph is built nothing is checked.
     """
-    if not paddle.in_dynamic_mode() or not isinstance(label, paddle.Tensor):
+    if not has_values(label):
         return
     values = label.numpy()
     if values.size and (values.min() < lowest or values.max() >= classes):
@@ -225,9 +225,21 @@ def check_class_range(label: paddle.Tensor, lowest: int, classes: int) -> None:
         reject_value(f"label to lie between {lowest} and {classes - 1} (class indices)", wrong)
 
 
+def has_values(tensor: paddle.Tensor) -> bool:
+    """Whether the values of a tensor are there: not while a graph is built, by SOT neither."""
+    return paddle.in_dynamic_mode() and not in_sot() and isinstance(tensor, paddle.Tensor)
+
+
 def may_equal(a: int, b: int) -> bool:
     """Whether two dimensions are equal as far as is known."""
     return a == b or UNKNOWN in (a, b)
+
+
+def may_be_equal(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two shapes are equal as far as is known."""
+    if len(a) != len(b):
+        return False
+    return False not in [may_equal(a[i], b[i]) for i in range(len(a))]
 
 
 def check_broadcast(**tensors: paddle.Tensor) -> bool:
@@ -240,26 +252,24 @@ def check_broadcast(**tensors: paddle.Tensor) -> bool:
         ValueError: their shapes do not fit.
     """
     shapes = [tuple(tensor.shape) for tensor in tensors.values()]
-    if all(shape == shapes[0] for shape in shapes):
+    if shapes.count(shapes[0]) == len(shapes):
         return _is_known(shapes[0])
     shape = _broadcast_shape(shapes)
-    received = _shapes_of(tensors)
     if shape is None:
-        reject_value("shapes that broadcast", received)
-    if all(map(_is_known, shapes)) and _size(shape) > max(map(_size, shapes)):
+        reject_value("shapes that broadcast", _shapes_of(tensors))
+    if _size(shape) > max([_size(each) for each in shapes]) and _is_known(sum(shapes, ())):
         warnings.warn(
-            f"Broadcasting {received} makes a result of shape {list(shape)}, larger than each "
-            f"of them. Give them one shape if that is not meant.",
+            f"Broadcasting {_shapes_of(tensors)} makes a result of shape {list(shape)}, larger "
+            f"than each of them. Give them one shape if that is not meant.",
             UserWarning,
             stacklevel=4,
         )
     return False
 
 
-def check_sizes(expected: str, received: str, sizes: Sequence[int]) -> None:
-    """Raise a ``ValueError`` unless all known sizes that are not 1 are one."""
-    if len(set(sizes) - {1, UNKNOWN}) > 1:
-        reject_value(expected, received)
+def sizes_fit(sizes: Sequence[int]) -> bool:
+    """Whether all known sizes that are not 1 are one."""
+    return _broadcast_shape([(size,) for size in sizes]) is not None
 
 
 def is_wide(label: paddle.Tensor) -> bool:
@@ -268,19 +278,24 @@ def is_wide(label: paddle.Tensor) -> bool:
 
 
 def _broadcast_shape(shapes: Sequence[Shape]) -> Optional[Shape]:
-    rank = max(map(len, shapes))
+    rank = max([len(shape) for shape in shapes])
     result = []
     for axis in range(-rank, 0):
-        sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
-        known = sizes - {UNKNOWN}
-        if len(known) > 1:
-            return None
-        result.append(known.pop() if known else UNKNOWN if sizes else 1)
+        size = 1
+        for shape in shapes:
+            other = shape[axis] if len(shape) >= -axis else 1
+            if other == 1 or other == size:
+                continue
+            if size in (1, UNKNOWN):
+                size = other
+            elif other != UNKNOWN:
+                return None
+        result.append(size)
     return tuple(result)
 
 
 def _shapes_of(tensors: Mapping[str, paddle.Tensor]) -> str:
-    return " and ".join(f"{name} {list(tensor.shape)}" for name, tensor in tensors.items())
+    return " and ".join([f"{name} {list(tensor.shape)}" for name, tensor in tensors.items()])
 
 
 def _is_known(shape: Sequence[int]) -> bool:

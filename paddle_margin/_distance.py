@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Optional
 
 import paddle
 
@@ -13,7 +13,6 @@ from paddle_margin._numerics import (
     fixed,
     infinity_like,
     power,
-    scalar,
 )
 from paddle_margin._sums import sum_classes
 
@@ -83,22 +82,24 @@ def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
 
 
 def triplet_loss(
-    distance: Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor],
-    anchor: paddle.Tensor,
-    positive: paddle.Tensor,
-    negative: paddle.Tensor,
-    margin: Any,
-    swap: bool,
-    working: str,
+    near: paddle.Tensor,
+    far: paddle.Tensor,
+    swapped: Optional[paddle.Tensor],
+    margin: paddle.Tensor,
 ) -> paddle.Tensor:
-    """``max(0, d(a, p) - d(a, n) + margin)``, of float64 distances.
+    """``max(0, near - far + margin)``, of float64 distances.
+
+    Args:
+        near: from the anchor to the positive.
+        far: from the anchor to the negative.
+        swapped: from the positive to the negative, which counts where it is smaller than far.
+        margin: 0-D.
 
     Raises:
         ValueError: the distances do not broadcast.
     """
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
+    if swapped is not None:
         # Paddle's minimum shares the gradient of a tie evenly.
-        far = paddle.minimum(far, distance(positive, negative))
+        far = paddle.minimum(far, swapped)
     _checks.check_broadcast(positive_distance=near, negative_distance=far)
-    return clamp_passing((near - far) + scalar(margin, "float64", working))
+    return clamp_passing((near - far) + margin)

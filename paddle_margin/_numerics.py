@@ -77,8 +77,8 @@ def filled_like(
     ``paddle.full_like`` warns while a graph is built, ``paddle.expand_as`` fails there on an
     empty batch.
     """
-    zero = (tensor < tensor).cast(dtype or tensor.dtype)
-    return zero + value if value else zero
+    zero = (tensor < tensor).cast(tensor.dtype if dtype is None else dtype)
+    return zero if value == 0 else zero + value
 
 
 def equal(tensor: paddle.Tensor, value: float) -> paddle.Tensor:

@@ -12,9 +12,6 @@ from paddle.jit import not_to_static
 
 T = TypeVar("T")
 
-_FLAGS = ("size_average", "reduce")
-"""torch's former spelling of ``reduction``."""
-
 
 def torch_names(**names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Let a function accept torch's keywords, and ``size_average`` and ``reduce``.
@@ -30,14 +27,11 @@ def torch_names(**names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
         signature = inspect.signature(function)
         known = tuple(signature.parameters)
         owner = function.__qualname__
-        further = (*names, *_FLAGS)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> T:
-            for name in further if kwargs else ():
-                if name in kwargs:
-                    args, kwargs = to_paddle(owner, known, names, args, kwargs)
-                    break
+            if kwargs:
+                args, kwargs = to_paddle(owner, known, names, args, kwargs)
             return function(*args, **kwargs)
 
         # Paddle's to_static reads this attribute; it does not follow __wrapped__.

@@ -103,10 +103,20 @@ LABELS = (
             ("minus_2", -2.0),
             ("half", 0.5),
             ("nan", NAN),
-            ("inf", INF),
-            ("minus_inf", -INF),
             ("minus_0", -0.0),
         )
+    ),
+    *(
+        row(
+            f"label_{name}",
+            "outside the domain",
+            A,
+            B,
+            [value] * 3,
+            margin=MARGIN,
+            torch="C3: torch has a NaN gradient where the loss is 0",
+        )
+        for name, value in (("inf", INF), ("minus_inf", -INF))
     ),
     row("label_inf_of_a_tie", "outside the domain", GIVEN, GIVEN, [INF], note="infinity times 0"),
     *(

@@ -91,7 +91,8 @@ def cosine_embedding_loss(
     y = comparable(label)
     # Vectors whose label is outside must not bring NaN into a gradient.
     counted = paddle.reshape(paddle.logical_or(equal(y, 1), equal(y, -1)), [-1, 1])
-    a, b = (_where_counted(counted, as_rows(x).cast("float64")) for x in (input1, input2))
+    a = _where_counted(counted, as_rows(input1).cast("float64"))
+    b = _where_counted(counted, as_rows(input2).cast("float64"))
     cosine = _cosine(a, b, exact=working == "float64")
     if len(label.shape) == 0:
         cosine = paddle.reshape(cosine, [])
@@ -123,23 +124,18 @@ def _cosine(a: paddle.Tensor, b: paddle.Tensor, exact: bool) -> paddle.Tensor:
 
 def _check_shapes(input1: paddle.Tensor, input2: paddle.Tensor, label: paddle.Tensor) -> None:
     shape1, shape2, labels = list(input1.shape), list(input2.shape), list(label.shape)
-    received = f"input1 {shape1}, input2 {shape2} and label {labels}"
-    if (
-        len(shape1) not in (1, 2)
-        or len(shape1) != len(shape2)
-        or not _checks.may_equal(shape1[-1], shape2[-1])
-    ):
-        _checks.reject_value("input1 and input2 to have shapes [N, M] or [M]", received)
-    if len(shape1) == 1 and not (
-        not labels or (len(labels) == 1 and _checks.may_equal(labels[0], 1))
-    ):
-        _checks.reject_value("label to have the shape [] or [1] for inputs [M]", received)
-    if len(shape1) == 2:
-        if len(labels) != 1:
-            _checks.reject_value("label to have the shape [N] for inputs [N, M]", received)
-        _checks.check_sizes(
-            "as many labels as pairs of vectors", received, [shape1[0], shape2[0], labels[0]]
-        )
+    expected = ""
+    if len(shape1) not in (1, 2) or len(shape1) != len(shape2):
+        expected = "input1 and input2 to have shapes [N, M] or [M]"
+    elif not _checks.may_equal(shape1[-1], shape2[-1]):
+        expected = "input1 and input2 to have the same last dimension"
+    elif len(shape1) == 1:
+        if len(labels) > 1 or (len(labels) == 1 and not _checks.may_equal(labels[0], 1)):
+            expected = "label to have the shape [] or [1] for inputs [M]"
+    elif len(labels) != 1 or not _checks.sizes_fit([shape1[0], shape2[0], labels[0]]):
+        expected = "label to have the shape [N] for inputs [N, M]"
+    if expected:
+        _checks.reject_value(expected, f"input1 {shape1}, input2 {shape2} and label {labels}")
 
 
 class CosineEmbeddingLoss(MarginLoss):

@@ -125,7 +125,7 @@ def _check_shapes(input: paddle.Tensor, label: paddle.Tensor) -> None:
     shape, labels = list(input.shape), list(label.shape)
     if len(shape) > 2:
         _checks.reject_value("input to have the shape [N, C], [C] or []", shape)
-    if len(shape) != len(labels) or not all(map(_checks.may_equal, shape, labels)):
+    if not _checks.may_be_equal(shape, labels):
         _checks.reject_value(f"label to have the input's shape {shape}", labels)
     _checks.check_some_class(shape)
 

@@ -10,7 +10,7 @@ import paddle
 from paddle_margin import _checks
 from paddle_margin._distance import pairwise_distance, triplet_loss
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, rounded
+from paddle_margin._numerics import as_rows, rounded, scalar
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -85,12 +85,16 @@ def triplet_margin_loss(
     dtype, working = _checks.result_dtype(input=input, positive=positive, negative=negative)
     _checks.check_same_rank(input=input, positive=positive, negative=negative)
     order, shift = rounded(p, working), rounded(epsilon, working)
-    anchor, near, far = (as_rows(t).cast("float64") for t in (input, positive, negative))
-
-    def distance(u: paddle.Tensor, v: paddle.Tensor) -> paddle.Tensor:
-        return pairwise_distance(u, v, order, shift, exact=working == "float64")
-
-    loss = triplet_loss(distance, anchor, near, far, margin, swap, working)
+    exact = working == "float64"
+    anchor = as_rows(input).cast("float64")
+    near = as_rows(positive).cast("float64")
+    far = as_rows(negative).cast("float64")
+    loss = triplet_loss(
+        pairwise_distance(anchor, near, order, shift, exact),
+        pairwise_distance(anchor, far, order, shift, exact),
+        pairwise_distance(near, far, order, shift, exact) if swap else None,
+        scalar(margin, "float64", working),
+    )
     if len(input.shape) < 2:
         loss = paddle.reshape(loss, [])
     return reduce(loss, reduction, dtype, name)

@@ -11,6 +11,7 @@ from paddle_margin import _checks
 from paddle_margin._distance import triplet_loss
 from paddle_margin._layer import MarginLoss
 from paddle_margin._losses.triplet_margin import triplet_margin_loss
+from paddle_margin._numerics import scalar
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -89,13 +90,19 @@ def triplet_margin_with_distance_loss(
     dtype, working = _checks.result_dtype(input=input, positive=positive, negative=negative)
     _checks.check_same_rank(input=input, positive=positive, negative=negative)
 
-    def distance(u: paddle.Tensor, v: paddle.Tensor) -> paddle.Tensor:
-        measured = distance_function(u, v)
-        _checks.working_dtype(measured, "the result of distance_function")
-        return measured.cast("float64")
-
-    loss = triplet_loss(distance, input, positive, negative, margin, swap, working)
+    loss = triplet_loss(
+        _measured(distance_function, input, positive),
+        _measured(distance_function, input, negative),
+        _measured(distance_function, positive, negative) if swap else None,
+        scalar(margin, "float64", working),
+    )
     return reduce(loss, reduction, dtype, name)
+
+
+def _measured(distance: Distance, u: paddle.Tensor, v: paddle.Tensor) -> paddle.Tensor:
+    result = distance(u, v)
+    _checks.working_dtype(result, "the result of distance_function")
+    return result.cast("float64")
 
 
 class TripletMarginWithDistanceLoss(MarginLoss):
