@@ -242,3 +242,25 @@ def _tensors(stem: str, folder: Path) -> dict[str, np.ndarray]:
     if received != expected:
         raise ValueError(f"Expected {path.name} with SHA-256 {expected}, received {received}.")
     return load(data)
+
+
+def inaccuracies(loss: Loss, case: Case, dtype: str, answer: Recorded) -> dict[str, str]:
+    """Where torch itself is further from the formula than the contract allows."""
+    expected = oracle.evaluate(loss, case, dtype)
+    if expected is None:
+        return {}
+    name = key(case, dtype)
+    if answer.dtype != expected.dtype:
+        return {f"{name}/dtype": f"{answer.dtype} for {expected.dtype}"}
+    found = {}
+    budget = oracle.budget(loss, case, expected.dtype, "value")
+    parts = {"value": (answer.value, expected.value, budget, expected.dtype)}
+    for argument, gradient in answer.gradients.items():
+        budget = oracle.budget(loss, case, expected.dtype, "gradient", argument)
+        kind = expected.gradient_dtypes[argument]
+        parts[f"gradient/{argument}"] = (gradient, expected.gradients[argument], budget, kind)
+    for part, (got, exact, budget, kind) in parts.items():
+        worst = oracle.worst(got, exact, oracle.allowed(exact, budget, kind), kind)
+        if worst is not None and worst.ratio > 1:
+            found[f"{name}/{part}"] = f"{worst.distance:.3g} ULP at {list(worst.index)}"
+    return found

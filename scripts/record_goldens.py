@@ -21,10 +21,10 @@ sys.path.insert(0, str(ROOT))
 
 from safetensors.numpy import save  # noqa: E402
 
-from conformance import oracle, torch_reference  # noqa: E402
+from conformance import torch_reference  # noqa: E402
 from conformance.case import Case, Loss  # noqa: E402
 from conformance.cases import all_losses  # noqa: E402
-from conformance.torch_reference import GOLDENS, MANIFEST, NotRecorded, Recorded  # noqa: E402
+from conformance.torch_reference import GOLDENS, MANIFEST, NotRecorded  # noqa: E402
 
 SEED = 0
 """Of torch's generator. No row draws from it; random rows name their own seeds."""
@@ -92,7 +92,7 @@ def record_loss(loss: Loss) -> tuple[dict[str, Any], dict[str, Any]]:
                 continue
             recorded += 1
             tensors.update(torch_reference.packed(answer, name))
-            inaccurate.update(inaccuracies(loss, case, dtype, answer))
+            inaccurate.update(torch_reference.inaccuracies(loss, case, dtype, answer))
     rows = {case.id: torch_reference.digest(case) for case in loss.cases if case.raises is None}
     return tensors, {
         "recorded": recorded,
@@ -108,28 +108,6 @@ def answered(loss: Loss, case: Case, dtype: str) -> torch_reference.Answer:
         return torch_reference.live(loss, case, dtype)
     except (RuntimeError, TypeError, ValueError) as error:
         raise SystemExit(f"{loss.stem}/{case.id}/{dtype} needs a torch reason: {error}") from error
-
-
-def inaccuracies(loss: Loss, case: Case, dtype: str, answer: Recorded) -> dict[str, str]:
-    """Where torch itself is further from the formula than the contract allows."""
-    expected = oracle.evaluate(loss, case, dtype)
-    if expected is None:
-        return {}
-    name = torch_reference.key(case, dtype)
-    if answer.dtype != expected.dtype:
-        return {f"{name}/dtype": f"{answer.dtype} for {expected.dtype}"}
-    found = {}
-    budget = oracle.budget(loss, case, expected.dtype, "value")
-    parts = {"value": (answer.value, expected.value, budget, expected.dtype)}
-    for argument, gradient in answer.gradients.items():
-        budget = oracle.budget(loss, case, expected.dtype, "gradient", argument)
-        kind = expected.gradient_dtypes[argument]
-        parts[f"gradient/{argument}"] = (gradient, expected.gradients[argument], budget, kind)
-    for part, (got, exact, budget, kind) in parts.items():
-        worst = oracle.worst(got, exact, oracle.allowed(exact, budget, kind), kind)
-        if worst is not None and worst.ratio > 1:
-            found[f"{name}/{part}"] = f"{worst.distance:.3g} ULP at {list(worst.index)}"
-    return found
 
 
 def write(path: Path, data: bytes) -> None:
