@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -36,7 +37,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-k", metavar="EXPRESSION", help="only checks whose id matches, as in pytest"
     )
-    parser.add_argument("-n", metavar="WORKERS", default="auto", help="processes; 0 for this one")
+    parser.add_argument(
+        "-n",
+        metavar="PROCESSES",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="how many losses run at a time, each in a process of its own; 0: all in this one",
+    )
     parser.add_argument("--junit-xml", metavar="FILE", help="write the verdicts as JUnit XML")
     parser.add_argument("--register", metavar="FILE", help="known differences, instead of our own")
     parser.add_argument("--every-mode", action="store_true", help="each mode in each dtype")
@@ -66,7 +73,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if given[:1] == ["reproduce"]:
         return _reproduce(given[1:])
     options = _parser().parse_args(given)
-    return _list(options) if options.list else _run(options)
+    return _list(options) if options.list else _run(options, given)
 
 
 def _reproduce(argv: Sequence[str]) -> int:
@@ -94,25 +101,33 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, given: Sequence[str]) -> int:
     from rich.console import Console
 
-    from conformance import plugin, report
+    from conformance import plugin, processes, report
 
     _quieten()
-    collected = _pytest(options, "--collect-only", "--numprocesses=0")
-    if not collected.items:
+    own = processes.part()
+    if own is not None:
+        ran = _pytest(options, *_junit(options)).run
+        assert isinstance(ran, plugin.Run)
+        processes.save(ran.report, own[1])
+        return FAILED if ran.report.failures else 0
+    collected = _pytest(options, "--collect-only")
+    if not collected.count:
         _refuse(f"-k {options.k!r} selects no check; --list prints their ids")
-    workers = options.n
-    if workers == "auto":
-        workers = os.cpu_count() or 1 if collected.items > IN_PROCESS else 0
-    ran = _pytest(options, f"--numprocesses={workers}", *_junit(options))
-    assert isinstance(ran.run, plugin.Run)
+    ran = collected.run
+    assert isinstance(ran, plugin.Run)
+    if options.n > 1 and collected.count > IN_PROCESS:
+        stems = sorted(collected.stems, key=lambda stem: -collected.stems[stem])
+        ran.judge(processes.run(given, stems, options.n, options.junit_xml or ""))
+    else:
+        ran = _pytest(options, *_junit(options)).run
     console = Console(width=None if sys.stdout.isatty() else 80)
-    report.show_header(console, ran.run.implementation)
-    own = options.implementation == "paddle_margin.nn"
-    report.show(console, ran.run.report, [] if own else ["-i", options.implementation])
-    return FAILED if ran.run.report.failures else 0
+    report.show_header(console, ran.implementation)
+    default = options.implementation == "paddle_margin.nn"
+    report.show(console, ran.report, [] if default else ["-i", options.implementation])
+    return FAILED if ran.report.failures else 0
 
 
 def _quieten() -> None:
@@ -146,17 +161,14 @@ def _junit(options: argparse.Namespace) -> list[str]:
 
 def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     """Pytest's arguments; nothing of the user's own configuration is read."""
+    from conformance import processes
+
     folder = Path(__file__).parent
-    arguments = [str(folder / "cases"), "-c", os.devnull, f"--rootdir={folder}", "--noconftest"]
+    own = processes.part()
+    collected = folder / "cases" / f"{own[0]}.py" if own else folder / "cases"
+    arguments = [str(collected), "-c", os.devnull, f"--rootdir={folder}", "--noconftest"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:warnings", "-s"]
-    arguments += [
-        "-p",
-        "xdist.plugin",
-        "-p",
-        "conformance.plugin",
-        "--dist=loadgroup",
-        "--max-worker-restart=0",
-    ]
+    arguments += ["-p", "conformance.plugin"]
     arguments += [f"--implementation={options.implementation}", f"--torch={options.torch}"]
     if options.k is not None:
         arguments += ["-k", options.k]
@@ -169,7 +181,14 @@ class _Keeper:
     """Takes out of pytest what is gone after it: the run, and how many checks were selected."""
 
     run: Any = None
-    items = 0
+
+    def __init__(self) -> None:
+        self.stems: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """How many checks were selected."""
+        return sum(self.stems.values())
 
     def pytest_sessionstart(self, session: Any) -> None:
         """Keep the run."""
@@ -177,7 +196,7 @@ class _Keeper:
 
     def pytest_collection_finish(self, session: Any) -> None:
         """Keep the count."""
-        self.items = len(session.items)
+        self.stems = Counter(item.check.loss.stem for item in session.items)
 
 
 if __name__ == "__main__":

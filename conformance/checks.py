@@ -128,13 +128,13 @@ def checks_of(loss: Loss, every_mode: bool = False) -> list[Check]:
 
 def mode_rows(loss: Loss) -> set[str]:
     """The ids of rows that together show all that a graph of this loss can be made of."""
-    seen: set[Any] = set()
+    shown = {case.id: _shown(loss, case) for case in loss.cases if _in_graphs(case)}
+    left: set[Any] = set().union(*shown.values())
     chosen = set()
-    for case in loss.cases:
-        shown = _shown(loss, case)
-        if _in_graphs(case) and not shown <= seen:
-            seen |= shown
-            chosen.add(case.id)
+    while left:
+        most = max(shown, key=lambda row: len(shown[row] & left))
+        left -= shown[most]
+        chosen.add(most)
     return chosen
 
 
@@ -144,7 +144,8 @@ def _shown(loss: Loss, case: Case) -> set[Any]:
     shown: set[Any] = set()
     for name, value in {**inputs, **options}.items():
         if isinstance(value, Tensor):
-            shown.add((name, value.dtype, value.values.ndim, value.values.size == 0))
+            kind = value.values.dtype.kind
+            shown.add((name, kind, value.values.ndim, value.values.size == 0))
         elif isinstance(value, (str, bool)):
             shown.add((name, value))
         elif isinstance(value, (int, float)):

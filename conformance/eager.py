@@ -9,11 +9,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import takewhile
 from typing import Any, Callable, Optional
 
 from conformance import oracle
-from conformance.arguments import Tensor, arguments, paddle_name
+from conformance.arguments import Tensor, arguments, paddle_name, result_dtype
 from conformance.case import Case, Loss
 from conformance.implementation import Implementation, Received
 
@@ -89,10 +90,20 @@ class Row:
     case: Case
     dtype: str
 
+    @cached_property
+    def arguments(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Its inputs and options, tensors as :class:`Tensor`."""
+        return arguments(self.loss, self.case, self.dtype)
+
+    @cached_property
+    def result_dtype(self) -> str:
+        """The dtype that the result must have."""
+        return result_dtype(self.loss, self.case, self.dtype)
+
     def prepare(self, make: Optional[Callable[[Tensor], Any]] = None) -> Prepared:
         """Make the arguments anew; ``make`` replaces the implementation's ``tensor``."""
         make = make or self.implementation.tensor
-        inputs, options = arguments(self.loss, self.case, self.dtype)
+        inputs, options = self.arguments
         both = {**inputs, **options}
         given = {k: make(v) if isinstance(v, Tensor) else v for k, v in both.items()}
         names = list(inputs)

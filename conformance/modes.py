@@ -11,6 +11,7 @@ import gc
 import importlib.util
 import itertools
 import tempfile
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
+from unittest import mock
 
 import numpy as np
 
@@ -36,7 +38,7 @@ from conformance.program import (
     takes_bfloat16,
 )
 
-CHUNK = 12
+CHUNK = 4
 """Rows in one graph."""
 
 GRADIENT_MODES = ("program", "to_static_ast")
@@ -52,6 +54,12 @@ MODES = (
 def _parts_alike(rows: Sequence[GraphRow]) -> list[list[GraphRow]]:
     """The rows that every mode can run, and those that not all can."""
     return [[each for each in rows if takes_bfloat16(each.row) is odd] for odd in (False, True)]
+
+
+def family(mode: str) -> str:
+    """The modes that share graphs, by one name."""
+    kind, variant = _parts(mode)
+    return _name("to_static_ast" if kind in EXPORTED else kind, variant)
 
 
 class Graphs:
@@ -85,7 +93,7 @@ class Graphs:
             "program": self._program,
             "to_static_sot": self._sot,
         }.get(kind, self._exported)
-        with warnings.catch_warnings(), _frozen_heap():
+        with warnings.catch_warnings(), _unrecorded_stacks(), _frozen_heap():
             warnings.simplefilter("ignore")
             for part in _parts_alike(rows):
                 for start in range(0, len(part), CHUNK):
@@ -122,7 +130,8 @@ class Graphs:
             if anew or kind not in self._translated:
                 layer = self._layer([each])
                 self._translated[kind] = paddle.jit.to_static(layer, full_graph=False)
-            return _take([each], self._translated[kind](_tensors([each])))[0]
+            with paddle.no_grad():
+                return _take([each], self._translated[kind](_tensors([each])))[0]
 
         def tried(each: GraphRow) -> Found:
             # SOT can lose a name of code that it translated for an earlier layer.
@@ -136,7 +145,8 @@ class Graphs:
         import paddle
 
         specs = [
-            paddle.static.InputSpec(shape, tensor.dtype, name=f"x{index}")
+            # Told what asks for a gradient, the call and the saving share one trace.
+            paddle.static.InputSpec(shape, tensor.dtype, f"x{index}", not tensor.grad)
             for index, (shape, tensor) in enumerate(_specified(rows, variant))
         ]
         path = str(Path(self._folder.name) / f"saved{next(self._numbers)}")
@@ -146,12 +156,16 @@ class Graphs:
 
         def traced() -> list[Graphed]:
             tensors = _tensors(rows)
+            if variant:
+                with paddle.no_grad():
+                    return _take(rows, layer(tensors))
             results = layer(tensors)
-            return _take(rows, results, [] if variant else _eager_gradients(rows, results, tensors))
+            return _take(rows, results, _eager_gradients(rows, results, tensors))
 
         def saved() -> list[Graphed]:
             paddle.jit.save(layer, path)
-            return _take(rows, paddle.jit.load(path)(*_tensors(rows)))
+            with paddle.no_grad():
+                return _take(rows, paddle.jit.load(path)(*_tensors(rows)))
 
         found = {_name("to_static_ast", variant): _attempt(traced)}
         found[_name("saved", variant)] = _attempt(saved)
@@ -323,10 +337,18 @@ def _array_dtype(array: np.ndarray) -> str:
 
 @contextmanager
 def _frozen_heap() -> Iterator[None]:
-    """Keep the collector off what is there: SOT has it run after each function it translates."""
+    """Keep the collector off what is there, and SOT from running it after each translation."""
     gc.collect()
     gc.freeze()
     try:
-        yield
+        with mock.patch.object(gc, "collect", return_value=0):
+            yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def _unrecorded_stacks() -> Iterator[None]:
+    """Keep Paddle from writing Python's whole stack, pytest's included, into every operator."""
+    with mock.patch.object(traceback, "extract_stack", return_value=[]):
+        yield

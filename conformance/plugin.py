@@ -5,6 +5,7 @@ Items are made without fixtures and report once, as there are tens of thousands 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Optional
 
 import pytest
 
-from conformance import register
+from conformance import processes, register
 from conformance.cases import all_losses
 from conformance.checker import Checker
 from conformance.checks import Check, Verdict, checks_of, failed
@@ -64,8 +65,6 @@ class Item(pytest.Item):
     def __init__(self, *, check: Check, **named: Any) -> None:
         super().__init__(**named)
         self.check = check
-        # xdist keeps what has one group on one worker: a loss's rows share their graphs.
-        self.add_marker(pytest.mark.xdist_group(check.loss.stem))
 
     def runtest(self) -> None:
         """Never called: ``Run`` makes the check and reports it."""
@@ -92,6 +91,9 @@ class Run:
         self._checker: Optional[Checker] = None
         self._deselected = 0
         self.report = Report()
+        own = processes.part()
+        flags = os.O_WRONLY | os.O_CREAT
+        self._last = os.open(own[1].with_suffix(".last"), flags) if own else None
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Remember that not all was selected."""
@@ -108,6 +110,7 @@ class Run:
         if not isinstance(item, Item):
             return None
         assert self._checker is not None
+        self._note(item.check.id)
         start = time.time()
         verdict = self._judged(item.check, self._checker)
         report = _report(item, verdict, start, self._deselected == 0)
@@ -115,6 +118,11 @@ class Run:
         item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _note(self, check_id: str) -> None:
+        """Leave behind what is being checked, in case it ends the process."""
+        if self._last is not None:
+            os.pwrite(self._last, f"{check_id:<300}".encode(), 0)
 
     def _judged(self, check: Check, checker: Checker) -> Verdict:
         try:
@@ -128,7 +136,7 @@ class Run:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Keep a verdict, from a worker too."""
+        """Keep a verdict."""
         found = getattr(report, "finding", None)
         if found is not None:
             self.report.add(Finding(**found), report.whole)
@@ -140,11 +148,13 @@ class Run:
         """Judge the register, where all verdicts are."""
         if self._checker is not None:
             self._checker.close()
-        if hasattr(self._config, "workerinput"):
-            return
-        self.report.stale = self._register.stale(self.report.statuses(), self.report.whole)
-        if self.report.stale and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if processes.part() is None:
+            self.judge(self.report)
+
+    def judge(self, report: Report) -> None:
+        """Hold the register against all that was found."""
+        self.report = report
+        report.stale = self._register.stale(report.statuses(), report.whole)
 
 
 def _report(item: Item, verdict: Verdict, start: float, whole: bool) -> pytest.TestReport:

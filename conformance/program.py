@@ -77,6 +77,25 @@ def takes_bfloat16(row: Row) -> bool:
     return any(tensor.dtype == "bfloat16" for _, tensor in fed)
 
 
+def no_inference(row: Row, result: Received) -> str:
+    """Why paddle.inference cannot run a row; empty where it can."""
+    fed = [tensor for _, tensor in specified(row.loss, row.case, row.dtype, "")]
+    if takes_bfloat16(row):
+        return "paddle.inference takes no bfloat16 from NumPy"
+    if any(tensor.dtype == "int16" for tensor in fed):
+        return "paddle.inference takes no int16"
+    numbers = [(tensor.values, tensor.dtype) for tensor in fed if tensor.grad]
+    if any(_has_subnormal(*pair) for pair in [*numbers, (result.values, result.dtype)]):
+        return "paddle.inference flushes subnormal numbers to 0"
+    return ""
+
+
+def _has_subnormal(values: np.ndarray, dtype: str) -> bool:
+    size = np.abs(np.asarray(values, np.float64))
+    smallest = np.finfo(np.float64 if dtype == "float64" else np.float32).tiny
+    return bool(np.any((size > 0) & (size < smallest)))
+
+
 def function_of(row: Row) -> Callable[..., Any]:
     """The function that a row of a graph calls."""
     function = row.implementation.function(row.loss)

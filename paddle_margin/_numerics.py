@@ -114,8 +114,16 @@ def broadcast_to(tensor: paddle.Tensor, other: paddle.Tensor) -> paddle.Tensor:
 
 
 def clamp_passing(z: paddle.Tensor) -> paddle.Tensor:
-    """``max(0, z)``, whose gradient passes where ``z`` is exactly 0; NaN stays NaN."""
-    return paddle.where(z < 0, F.relu(z), z)
+    """``max(0, z)``, whose gradient passes where ``z`` is exactly 0.
+
+    NaN stays NaN, with gradient 0 as in torch.
+    """
+    return paddle.where(z >= 0, z, shut(z))
+
+
+def shut(z: paddle.Tensor) -> paddle.Tensor:
+    """0 where ``z`` is below 0, NaN where it is NaN; ``relu`` and ``clip`` lose NaN."""
+    return paddle.maximum(z, paddle.full([], 0, z.dtype))
 
 
 def softplus(w: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:

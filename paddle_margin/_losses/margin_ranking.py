@@ -9,7 +9,7 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import broadcast, broadcast_to, filled_like, margin_like
+from paddle_margin._numerics import broadcast, broadcast_to, filled_like, fixed, margin_like, shut
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -79,10 +79,11 @@ def margin_ranking_loss(
     m = margin_like(margin, a, working)
     difference = a - b
     # Where the clamp is shut, its 0 must not meet an infinite factor in a gradient.
-    shut = m - y * difference < 0
+    z = fixed(m - y * difference)
+    passes = z >= 0
     zero = filled_like(a, 0)
-    lead = paddle.where(shut, zero, y) * paddle.where(shut, zero, difference)
-    loss = paddle.where(shut, zero, m - lead)
+    lead = paddle.where(passes, y, zero) * paddle.where(passes, difference, zero)
+    loss = paddle.where(passes, m - lead, shut(z))
     return reduce(loss, reduction, dtype, name)
 
 
