@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 WORKER = Path(__file__).with_name("sharded_worker.py")
 PROCESSES = 2
 
@@ -34,6 +35,7 @@ def lines() -> list[str]:
     for rank, endpoint in enumerate(endpoints):
         environment = {
             **os.environ,
+            "PYTHONPATH": str(ROOT),
             "PADDLE_TRAINER_ID": str(rank),
             "PADDLE_TRAINERS_NUM": str(PROCESSES),
             "PADDLE_CURRENT_ENDPOINT": endpoint,

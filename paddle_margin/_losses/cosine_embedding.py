@@ -90,7 +90,7 @@ def cosine_embedding_loss(
     _check_shapes(input1, input2, label)
     y = comparable(label)
     # Vectors whose label is outside must not bring NaN into a gradient.
-    counted = paddle.reshape(paddle.logical_or(equal(y, 1), equal(y, -1)), [-1, 1])
+    counted = paddle.unsqueeze(paddle.logical_or(equal(y, 1), equal(y, -1)), -1)
     a = _where_counted(counted, as_rows(input1).cast("float64"))
     b = _where_counted(counted, as_rows(input2).cast("float64"))
     cosine = _cosine(a, b, exact=working == "float64")
