@@ -127,10 +127,13 @@ def checks_of(loss: Loss, every_mode: bool = False) -> list[Check]:
 
 
 def mode_rows(loss: Loss) -> set[str]:
-    """The ids of rows that together show all that a graph of this loss can be made of."""
+    """The ids of rows that together show all that a graph of this loss can be made of.
+
+    Rows of clause C6, which is about graphs, come first.
+    """
     shown = {case.id: _shown(loss, case) for case in loss.cases if _in_graphs(case)}
-    left: set[Any] = set().union(*shown.values())
-    chosen = set()
+    chosen = {case.id for case in loss.cases if case.clause == "C6" and case.id in shown}
+    left: set[Any] = set().union(*shown.values()).difference(*(shown[row] for row in chosen))
     while left:
         most = max(shown, key=lambda row: len(shown[row] & left))
         left -= shown[most]
@@ -181,9 +184,15 @@ def _main_dtype(case: Case) -> str:
 
 
 def _modes(loss: Loss, case: Case, dtype: str, chosen: Optional[set[str]]) -> list[str]:
-    """The modes of a row; of some rows (``chosen``) only, and in one dtype, unless all are run."""
-    if not _in_graphs(case) or (chosen is not None and dtype != _main_dtype(case)):
+    """The modes of a row.
+
+    Unless all are run, of the chosen rows only: all modes in one dtype, a Program in float64 too,
+    as graphs hold numbers in float32.
+    """
+    if not _in_graphs(case):
         return []
+    if chosen is not None and dtype != _main_dtype(case):
+        return ["program"] if case.id in chosen and dtype == "float64" else []
     if chosen is not None and case.id not in chosen:
         return [OTHER_ROWS]
     closed = {v: not has_open_dimensions(loss, case, dtype, v) for v in ("batch", "unknown")}

@@ -179,7 +179,7 @@ def product_error(a: paddle.Tensor, b: paddle.Tensor, product: paddle.Tensor) ->
 
 
 def _halves(a: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
-    scaled = a * float(2**27 + 1)
+    scaled = a * paddle.full([], 2**27 + 1, a.dtype)
     high = scaled - (scaled - a)
     return high, a - high
 
@@ -197,5 +197,7 @@ def power(z: paddle.Tensor, p: float) -> paddle.Tensor:
     result = paddle.pow(base, coarse)
     if p != coarse:
         finite = paddle.minimum(base, paddle.full([], np.finfo("float64").max, z.dtype))
-        result = result * paddle.exp(paddle.log(finite) * (p - coarse))
+        # As a tensor: a graph holds the numbers of its operators in float32.
+        rest = paddle.full([], p - coarse, z.dtype)
+        result = result * paddle.exp(paddle.log(finite) * rest)
     return paddle.where(zero, filled_like(z, 0), result)

@@ -379,6 +379,16 @@ MANY = (
         margin=0.3,
         reduction="mean",
     ),
+    row(
+        "70_classes_in_every_mode",
+        "C6",
+        normal(21, 3, 70),
+        drawn(22, 70, 3),
+        p=1.3,
+        dtypes=F64,
+        torch=ONLY_1_AND_2,
+        note="float64 sums are grouped from 33 classes on, with open dimensions too",
+    ),
     row("random_150_classes_seed_13", "accuracy", normal(13, 2, 150), drawn(14, 150, 2)),
     row(
         "random_150_classes_p_3_seed_15",
