@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -113,21 +113,44 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> int:
         assert isinstance(ran, plugin.Run)
         processes.save(ran.report, own[1])
         return FAILED if ran.report.failures else 0
-    collected = _pytest(options, "--collect-only")
-    if not collected.count:
-        _refuse(f"-k {options.k!r} selects no check; --list prints their ids")
-    ran = collected.run
-    assert isinstance(ran, plugin.Run)
-    if options.n > 1 and collected.count > IN_PROCESS:
-        stems = sorted(collected.stems, key=lambda stem: -collected.stems[stem])
-        ran.judge(processes.run(given, stems, options.n, options.junit_xml or ""))
+    selected = _selected(options)
+    if options.n > 1 and sum(selected.values()) > IN_PROCESS:
+        run = _loaded(options)
+        stems = sorted(selected, key=lambda stem: -selected[stem])
+        run.judge(processes.run(given, stems, options.n, options.junit_xml or ""))
     else:
-        ran = _pytest(options, *_junit(options)).run
+        run = _pytest(options, *_junit(options)).run
+    assert isinstance(run, plugin.Run)
     console = Console(width=None if sys.stdout.isatty() else 80)
-    report.show_header(console, ran.implementation)
+    report.show_header(console, run.implementation)
     default = options.implementation == "paddle_margin.nn"
-    report.show(console, ran.report, [] if default else ["-i", options.implementation])
-    return FAILED if ran.report.failures else 0
+    report.show(console, run.report, [] if default else ["-i", options.implementation])
+    return FAILED if run.report.failures else 0
+
+
+def _loaded(options: argparse.Namespace) -> Any:
+    from conformance import plugin, register
+    from conformance.implementation import UsageError
+
+    try:
+        known = Path(options.register or register.DEFAULT)
+        return plugin.Run(options.implementation, options.torch == "live", known)
+    except UsageError as error:
+        _refuse(str(error))
+
+
+def _selected(options: argparse.Namespace) -> Mapping[str, int]:
+    """How many checks of each loss are selected."""
+    if options.k is None:
+        from conformance.cases import all_losses
+        from conformance.checks import checks_of
+
+        losses = all_losses().values()
+        return {loss.stem: len(checks_of(loss, options.every_mode)) for loss in losses}
+    stems = _pytest(options, "--collect-only").stems
+    if not stems:
+        _refuse(f"-k {options.k!r} selects no check; --list prints their ids")
+    return stems
 
 
 def _quieten() -> None:
@@ -178,24 +201,19 @@ def _pytest_arguments(options: argparse.Namespace) -> list[str]:
 
 
 class _Keeper:
-    """Takes out of pytest what is gone after it: the run, and how many checks were selected."""
+    """Takes out of pytest what is gone after it: the run, and what was selected."""
 
     run: Any = None
 
     def __init__(self) -> None:
         self.stems: Counter[str] = Counter()
 
-    @property
-    def count(self) -> int:
-        """How many checks were selected."""
-        return sum(self.stems.values())
-
     def pytest_sessionstart(self, session: Any) -> None:
         """Keep the run."""
         self.run = session.config.pluginmanager.getplugin("conformance-run")
 
     def pytest_collection_finish(self, session: Any) -> None:
-        """Keep the count."""
+        """Count the checks of each loss."""
         self.stems = Counter(item.check.loss.stem for item in session.items)
 
 

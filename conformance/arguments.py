@@ -35,12 +35,23 @@ def arguments(loss: Loss, case: Case, dtype: str) -> tuple[dict[str, Any], dict[
         case: one of its rows.
         dtype: the dtype that the row runs in.
     """
-    inputs = {name: _argument(loss, name, value, dtype) for name, value in case.inputs.items()}
-    options = {
-        name: _argument(loss, name, value, dtype) if isinstance(value, (Array, Repeat)) else value
-        for name, value in case.options.items()
-    }
-    return inputs, options
+    key = (id(loss), id(case), dtype)
+    if _latest.get("key") != key:
+        # All checks of a row ask in turn, and some rows have ten million elements. Keeping the row
+        # keeps its id from being another's.
+        inputs = {name: _argument(loss, name, value, dtype) for name, value in case.inputs.items()}
+        options = {
+            name: _argument(loss, name, value, dtype)
+            if isinstance(value, (Array, Repeat))
+            else value
+            for name, value in case.options.items()
+        }
+        _latest.update(key=key, row=(loss, case), found=(inputs, options))
+    inputs, options = _latest["found"]
+    return dict(inputs), dict(options)
+
+
+_latest: dict[str, Any] = {}
 
 
 def paddle_name(loss: Loss, name: str) -> str:
@@ -70,4 +81,6 @@ def _argument(loss: Loss, name: str, value: Any, dtype: str) -> Any:
     asked = value.grad if isinstance(value, Array) else None
     if asked is None:
         asked = paddle_name(loss, name) in loss.differentiable
-    return Tensor(ulp.quantize(value.data, own), own, asked and own in FLOAT_DTYPES)
+    values = ulp.quantize(value.data, own)
+    values.setflags(write=False)
+    return Tensor(values, own, asked and own in FLOAT_DTYPES)

@@ -35,7 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Import what is under test, and read its register."""
     try:
-        run = Run(config)
+        run = Run(
+            config.getoption("implementation"),
+            config.getoption("torch") == "live",
+            Path(config.getoption("register")),
+        )
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(run, "conformance-run")
@@ -78,16 +82,10 @@ class Item(pytest.Item):
 class Run:
     """One run: makes the checks where they run, collects their verdicts where they are shown."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self.implementation: Implementation = load(
-            config.getoption("implementation"), list(all_losses().values())
-        )
-        self._register = register.read(
-            Path(config.getoption("register")),
-            self.implementation.name,
-            self.implementation.version,
-        )
+    def __init__(self, implementation: str, live_torch: bool, known: Path) -> None:
+        self.implementation: Implementation = load(implementation, list(all_losses().values()))
+        self._live_torch = live_torch
+        self._register = register.read(known, self.implementation.name, self.implementation.version)
         self._checker: Optional[Checker] = None
         self._deselected = 0
         self.report = Report()
@@ -102,8 +100,7 @@ class Run:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Prepare for what was selected."""
         checks = [item.check for item in session.items if isinstance(item, Item)]
-        live = self._config.getoption("torch") == "live"
-        self._checker = Checker(self.implementation, live, checks)
+        self._checker = Checker(self.implementation, self._live_torch, checks)
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> Optional[bool]:
         """Make one check, and report it once."""
