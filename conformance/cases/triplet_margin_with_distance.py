@@ -86,11 +86,18 @@ class Lopsided(Distance):
         return total(u - 2 * v, u[0].working)
 
 
+def _cast(tensor: Any, dtype: str) -> Any:
+    """A tensor of either framework in another dtype; Paddle 3.1 knows no ``double``."""
+    if hasattr(tensor, "astype"):
+        return tensor.astype(dtype)
+    return tensor.double() if dtype == "float64" else tensor.float()
+
+
 class Single(Distance):
     """The sum of the absolute differences, in float32: Paddle's CPU cannot subtract float16."""
 
     def __call__(self, u: Any, v: Any) -> Any:
-        return (u.float() - v.float()).abs().sum(-1)
+        return (_cast(u, "float32") - _cast(v, "float32")).abs().sum(-1)
 
     def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
         return L1().exact(u, v)
@@ -100,7 +107,8 @@ class Double(Distance):
     """The sum of the squared differences, in float64 whatever the inputs are."""
 
     def __call__(self, u: Any, v: Any) -> Any:
-        return ((u.double() - v.double()) * (u.double() - v.double())).sum(-1)
+        difference = _cast(u, "float64") - _cast(v, "float64")
+        return (difference * difference).sum(-1)
 
     def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
         return SquaredL2().exact(u, v)
