@@ -14,7 +14,7 @@ from conformance.checks import OTHER_ROWS, PASSED, Check, Verdict, failed, not_r
 from conformance.eager import Outcome, Row
 from conformance.implementation import Implementation, Received
 from conformance.modes import GRADIENT_MODES, MODES, Graphs
-from conformance.program import GraphRow, build_program, no_inference
+from conformance.program import GraphRow, build_program, no_graph
 from conformance.text import error_text, input_text
 
 SECOND_BUDGET = 1e-6 * 2.0**52
@@ -251,10 +251,9 @@ class Checker:
         outcome = self._outcome(row)
         if outcome.result is None:
             return not_run("the function returned no tensor eagerly")
-        if check.name == "inference":
-            reason = no_inference(row, outcome.result)
-            if reason:
-                return not_run(reason)
+        reason = no_graph(check.name, row, outcome.result)
+        if reason:
+            return not_run(reason)
         found = self._graphs_of(check.loss).found(
             check.name, row, [_key(c) for c in self._selected if _shares(c, check)]
         )

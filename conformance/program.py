@@ -77,8 +77,20 @@ def takes_bfloat16(row: Row) -> bool:
     return any(tensor.dtype == "bfloat16" for _, tensor in fed)
 
 
-def no_inference(row: Row, result: Received) -> str:
-    """Why paddle.inference cannot run a row; empty where it can."""
+def no_graph(mode: str, row: Row, result: Received) -> str:
+    """Why Paddle cannot run a row in a mode; empty where it can."""
+    if mode == "inference":
+        return _no_inference(row, result) or _taken_for_no_value(result)
+    return _taken_for_no_value(result) if mode.startswith(("to_static_ast", "saved")) else ""
+
+
+def _taken_for_no_value(result: Received) -> str:
+    if result.dtype == "float16" and result.raw.shape == (1,) and np.isinf(result.values).all():
+        return "to_static takes a float16 infinity for its own mark of no value, and gives None"
+    return ""
+
+
+def _no_inference(row: Row, result: Received) -> str:
     fed = [tensor for _, tensor in specified(row.loss, row.case, row.dtype, "")]
     if takes_bfloat16(row):
         return "paddle.inference takes no bfloat16 from NumPy"

@@ -179,7 +179,7 @@ def check_class_weight(weight: Any, classes: int = UNKNOWN) -> None:
 
 def check_some_class(shape: Sequence[int]) -> None:
     """Raise a ``ValueError`` where a batch of samples has scores for no class at all."""
-    if shape and shape[-1] == 0 and (len(shape) == 1 or shape[0] != 0):
+    if shape and shape[-1] == 0 and (len(shape) == 1 or shape[0] > 0):
         reject_value("input to have at least one class", list(shape))
 
 

@@ -248,7 +248,6 @@ WEIGHTS = (
         weight=Array([1e5], "float64"),
         dtypes=("float16",),
         torch="torch does not cast the weight",
-        modes="to_static takes a float16 infinity for its own mark of no value, and gives None",
         note="cast to the input's dtype it is infinity",
     ),
     row("weight_int64_is_cast", "dtype", X, Y, weight=Array([1, 2, 3], "int64")),
