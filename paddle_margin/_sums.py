@@ -53,9 +53,11 @@ def spread_classes(column: paddle.Tensor, like: paddle.Tensor, exact: bool) -> p
     counts = [class_count(like)]
     for _ in range(_levels(like.shape[-1])):
         counts.append(_groups(counts[-1]))
+    width: Count = 1
     for count in reversed(counts):
         wide = paddle.expand(paddle.unsqueeze(column, -1), [*column.shape, _GROUP])
-        column = _first(_reshape(wide, [_times(column.shape[-1], _GROUP)], last=2), count)
+        column = _first(_reshape(wide, [width * _GROUP], last=2), count)
+        width = count
     return column
 
 
@@ -95,7 +97,7 @@ def _grouped(terms: paddle.Tensor) -> paddle.Tensor:
         missing = groups * _GROUP - count
         return _reshape(_fill(terms, missing) if missing else terms, [groups, _GROUP])
     filled = _first(_fill(terms, _GROUP - 1), groups * _GROUP)
-    return _reshape(filled, [UNKNOWN, _GROUP])
+    return _reshape(filled, [groups, _GROUP])
 
 
 def _fill(tensor: paddle.Tensor, zeros: int) -> paddle.Tensor:
@@ -106,14 +108,10 @@ def _first(tensor: paddle.Tensor, count: Count) -> paddle.Tensor:
     return paddle.slice(tensor, axes=[len(tensor.shape) - 1], starts=[0], ends=[count])
 
 
-def _reshape(tensor: paddle.Tensor, sizes: list[int], last: int = 1) -> paddle.Tensor:
+def _reshape(tensor: paddle.Tensor, sizes: list[Count], last: int = 1) -> paddle.Tensor:
     """Give the last axes other sizes; 0 copies a leading one, which may be unknown."""
     leading = list(tensor.shape)[:-last]
     return paddle.reshape(tensor, [max(size, 0) for size in leading] + sizes)
-
-
-def _times(size: int, factor: int) -> int:
-    return UNKNOWN if size == UNKNOWN else size * factor
 
 
 def reduce(
