@@ -42,7 +42,6 @@ CHUNK = 4
 """Rows in one graph."""
 
 GRADIENT_MODES = ("program", "to_static_ast")
-EXPORTED = ("to_static_ast", "saved", "inference")
 MODES = (
     *("program", "program_batch", "program_unknown"),
     *("to_static_ast", "to_static_ast_batch", "to_static_ast_unknown", "to_static_sot"),
@@ -54,12 +53,6 @@ MODES = (
 def _parts_alike(rows: Sequence[GraphRow]) -> list[list[GraphRow]]:
     """The rows that every mode can run, and those that not all can."""
     return [[each for each in rows if takes_bfloat16(each.row) is odd] for odd in (False, True)]
-
-
-def family(mode: str) -> str:
-    """The modes that share graphs, by one name."""
-    kind, variant = _parts(mode)
-    return _name("to_static_ast" if kind in EXPORTED else kind, variant)
 
 
 class Graphs:
