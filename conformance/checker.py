@@ -10,7 +10,7 @@ import numpy as np
 from conformance import compare, layers, oracle, torch_reference
 from conformance.arguments import paddle_name
 from conformance.case import Case, Loss
-from conformance.checks import OTHER_ROWS, PASSED, Check, Verdict, failed, not_run
+from conformance.checks import CONFORMANT, FAIL, OTHER_ROWS, PASSED, Check, Verdict, failed, not_run
 from conformance.eager import Outcome, Row
 from conformance.implementation import Implementation, Received
 from conformance.modes import GRADIENT_MODES, MODES, Graphs
@@ -143,7 +143,7 @@ class Checker:
         exact = expected.value if expected else None
         found = compare.with_torch(row, got, torch.value, exact, budget, kind)
         for name, theirs in torch.gradients.items():
-            if found.status != "passed" or expected is None:
+            if found.status != CONFORMANT or expected is None:
                 break
             ours = outcome.gradients.get(name)
             if ours is None:
@@ -205,7 +205,7 @@ class Checker:
             ours = outcome.second.get(name) or Received("float64", np.zeros(exact.values.shape))
             source = f"formula, second gradient of {name}"
             found = compare.with_exact(row, ours, exact, SECOND_BUDGET, "float64", source)
-            if found.status != "passed":
+            if found.status != CONFORMANT:
                 return failed(found.text)
         return PASSED
 
@@ -236,7 +236,7 @@ class Checker:
     def _error_layer(self, row: Row, outcome: Outcome) -> Verdict:
         verdict = compare.with_raised(row, outcome.layer_error, "a result")
         assert row.case.raises is not None
-        if verdict.status == "passed" and row.case.raises.constructor and outcome.layer_made:
+        if verdict.status == CONFORMANT and row.case.raises.constructor and outcome.layer_made:
             return failed("expected the constructor to raise, received the error at the call")
         return verdict
 
@@ -264,7 +264,7 @@ class Checker:
             return verdict
         for name, ours in outcome.gradients.items():
             theirs = found.gradients.get(name)
-            if verdict.status == "passed" and ours is not None:
+            if verdict.status == CONFORMANT and ours is not None:
                 if theirs is None:
                     return failed(f"expected eager's gradient of {name}, received none")
                 # The order in which gradients are added decides the sign of a zero.
@@ -299,4 +299,4 @@ def _shares(check: Check, other: Check) -> bool:
 
 def _badness(verdict: Verdict) -> tuple[bool, float]:
     ratio = verdict.measure.ratio if verdict.measure else 0.0
-    return verdict.status == "failed", ratio
+    return verdict.status == FAIL, ratio

@@ -16,6 +16,21 @@ from conformance.case import Case, LayerState, Loss
 from conformance.modes import MODES
 from conformance.program import has_open_dimensions
 
+CONFORMANT = "conformant"
+"""The contract holds."""
+KNOWN = "known difference"
+"""It does not, and the register says why."""
+DEFECT = "reference defect"
+"""The reference itself is broken there (clause C3), so nobody is held against it."""
+UNSPECIFIED = "unspecified"
+"""Neither the formula nor the reference says what is right, as for a gradient through NaN."""
+NOT_RUN = "not run"
+"""It could not be checked; the text says why. Never a pass."""
+FAIL = "FAIL"
+"""The contract does not hold."""
+VERDICTS = (CONFORMANT, KNOWN, DEFECT, UNSPECIFIED, NOT_RUN, FAIL)
+"""What a check can find."""
+
 PRINTED_DTYPES = ("float32", "float64")
 """A documentation prints no more digits than these have."""
 
@@ -81,7 +96,7 @@ class Verdict:
     """What a check found.
 
     Args:
-        status: ``passed``, ``failed``, ``known`` (failed, and registered) or ``not run``.
+        status: one of ``VERDICTS``.
         text: what was expected and received, or why it was not run, in one line.
         measure: the accuracy, for ``value`` and ``gradient``.
     """
@@ -91,17 +106,27 @@ class Verdict:
     measure: Optional[Measure] = None
 
 
-PASSED = Verdict("passed")
+PASSED = Verdict(CONFORMANT)
 
 
 def failed(text: str, measure: Optional[Measure] = None) -> Verdict:
     """A failure."""
-    return Verdict("failed", text, measure)
+    return Verdict(FAIL, text, measure)
+
+
+def unspecified(reason: str) -> Verdict:
+    """Something about which nothing is claimed."""
+    return Verdict(UNSPECIFIED, reason)
+
+
+def defect(reason: str) -> Verdict:
+    """A defect of the reference, which is not held against anybody."""
+    return Verdict(DEFECT, reason)
 
 
 def not_run(reason: str) -> Verdict:
     """A check that could not be made."""
-    return Verdict("not run", reason)
+    return Verdict(NOT_RUN, reason)
 
 
 def checks_of(loss: Loss, every_mode: bool = False) -> list[Check]:

@@ -10,7 +10,7 @@ import numpy as np
 from mpmath import mp, mpf
 
 from conformance import oracle, ulp
-from conformance.checks import PASSED, Measure, Verdict, failed
+from conformance.checks import CONFORMANT, PASSED, Measure, Verdict, failed
 from conformance.eager import Outcome, Row
 from conformance.implementation import Received
 from conformance.text import error_text, input_text, number_text
@@ -79,7 +79,7 @@ def _within(
     where = input_text(row, worst.index)
     measure = Measure(worst.distance, worst.ratio, where)
     if worst.ratio <= 1:
-        return Verdict("passed", measure=measure)
+        return Verdict(CONFORMANT, measure=measure)
     expected = mp.nstr(exact.values[worst.index], 17)
     received = number_text(got.values[worst.index])
     return failed(

@@ -16,7 +16,7 @@ import pytest
 from conformance import processes, register
 from conformance.cases import all_losses
 from conformance.checker import Checker
-from conformance.checks import Check, Verdict, checks_of, failed
+from conformance.checks import CONFORMANT, FAIL, KNOWN, Check, Verdict, checks_of, failed
 from conformance.implementation import Implementation, UsageError, load
 from conformance.report import Finding, Report
 
@@ -126,10 +126,10 @@ class Run:
             verdict = checker.run(check)
         except Exception as error:
             verdict = failed(f"the suite itself failed: {type(error).__name__}: {error}")
-        entry = self._register.entry(check.id) if verdict.status == "failed" else None
+        entry = self._register.entry(check.id) if verdict.status == FAIL else None
         if entry is None:
             return verdict
-        return Verdict("known", f"{entry.id}: {verdict.text}", verdict.measure)
+        return Verdict(KNOWN, f"{entry.id}: {verdict.text}", verdict.measure)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -155,10 +155,10 @@ class Run:
 
 
 def _report(item: Item, verdict: Verdict, start: float, whole: bool) -> pytest.TestReport:
-    outcome: Any = {"passed": "passed", "failed": "failed"}.get(verdict.status, "skipped")
+    outcome: Any = {CONFORMANT: "passed", FAIL: "failed"}.get(verdict.status, "skipped")
     text: Any = verdict.text or None
-    extra: dict[str, Any] = {"wasxfail": verdict.text} if verdict.status == "known" else {}
-    if verdict.status == "not run":
+    extra: dict[str, Any] = {"wasxfail": verdict.text} if verdict.status == KNOWN else {}
+    if outcome == "skipped" and not extra:
         text = (str(item.path), 0, verdict.text)
     check, measure = item.check, verdict.measure
     finding = {

@@ -16,6 +16,7 @@ from typing import Any, Optional
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
+from conformance.checks import CONFORMANT, KNOWN
 from conformance.implementation import UsageError
 
 if sys.version_info >= (3, 11):
@@ -96,10 +97,10 @@ class Register:
         found = []
         for entry, pattern, regex in self._compiled:
             matched = {i: status for i, status in statuses.items() if regex.match(i)}
-            passed = [i for i, status in matched.items() if status == "passed"]
+            passed = [i for i, status in matched.items() if status == CONFORMANT]
             if passed:
                 found.append(Stale(entry, pattern, f"{len(passed)} pass, such as {passed[0]}"))
-            elif whole and not any(status == "known" for status in matched.values()):
+            elif whole and not any(status == KNOWN for status in matched.values()):
                 found.append(Stale(entry, pattern, "no check that ran matches it"))
         return found
 

@@ -15,11 +15,10 @@ from rich.table import Table
 
 from conformance import torch_reference
 from conformance.case import FLOAT_DTYPES
-from conformance.checks import GROUPS
+from conformance.checks import CONFORMANT, FAIL, GROUPS, NOT_RUN, VERDICTS
 from conformance.implementation import Implementation
 from conformance.register import Stale
 
-STATUSES = ("passed", "known", "failed", "not run")
 SHOWN = 20
 """How many failures are shown."""
 
@@ -34,7 +33,7 @@ class Finding:
         dtype: its dtype, or an empty text.
         name: its property.
         group: the group of the property.
-        status: one of ``STATUSES``.
+        status: one of ``VERDICTS``.
         text: what was expected and received, or why it was not run.
         distance: the error in ULP.
         ratio: the error over what is allowed.
@@ -89,7 +88,7 @@ class Report:
     @property
     def failures(self) -> int:
         """Everything that makes the run a failure."""
-        return self.count("failed") + len(self.stale) + len(self.crashes)
+        return self.count(FAIL) + len(self.stale) + len(self.crashes)
 
 
 def show_header(console: Console, implementation: Implementation) -> None:
@@ -121,7 +120,7 @@ def show(console: Console, report: Report, arguments: Sequence[str]) -> None:
         console.print(worst)
     _show_not_run(console, report)
     _show_failures(console, report, arguments)
-    counts = ", ".join(f"{report.count(status)} {status}" for status in STATUSES)
+    counts = ", ".join(f"{n} {verdict}" for verdict in VERDICTS if (n := report.count(verdict)))
     if report.stale:
         counts += f", {len(report.stale)} registered differences no longer occur"
     if report.crashes:
@@ -134,14 +133,14 @@ def _counts(report: Report) -> Table:
     table = Table(title="Checks", title_justify="left")
     table.add_column("loss")
     table.add_column("checks of")
-    for status in STATUSES:
+    for status in VERDICTS:
         table.add_column(status, justify="right")
     counted = Counter((f.stem, f.group, f.status) for f in report.findings)
     for stem in sorted({f.stem for f in report.findings}):
         for group in GROUPS:
-            row = [counted[stem, group, status] for status in STATUSES]
+            row = [counted[stem, group, status] for status in VERDICTS]
             if any(row):
-                style = "red" if row[STATUSES.index("failed")] else None
+                style = "red" if row[VERDICTS.index(FAIL)] else None
                 table.add_row(stem, group, *(str(n) if n else "" for n in row), style=style)
         table.add_section()
     return table
@@ -155,7 +154,7 @@ def _worst(report: Report) -> Table:
     table.add_column("ULP", justify="right")
     table.add_column("budget", justify="right")
     table.add_column("row and input", overflow="fold")
-    measured = [f for f in report.findings if f.ratio is not None and f.status == "passed"]
+    measured = [f for f in report.findings if f.ratio is not None and f.status == CONFORMANT]
     for stem in sorted({f.stem for f in measured}):
         for dtype in FLOAT_DTYPES:
             for name in ("value", "gradient"):
@@ -173,7 +172,7 @@ def _largest(findings: Sequence[Finding]) -> tuple[str, str, str]:
 
 
 def _show_not_run(console: Console, report: Report) -> None:
-    reasons = Counter(f.text for f in report.findings if f.status == "not run")
+    reasons = Counter(f.text for f in report.findings if f.status == NOT_RUN)
     if not reasons:
         return
     table = Table(title="Not run", title_justify="left")
@@ -187,7 +186,7 @@ def _show_not_run(console: Console, report: Report) -> None:
 
 
 def _show_failures(console: Console, report: Report, arguments: Sequence[str]) -> None:
-    failed = [f for f in report.findings if f.status == "failed"]
+    failed = [f for f in report.findings if f.status == FAIL]
     options = "".join(f" {shlex.quote(argument)}" for argument in arguments)
     for finding in failed[:SHOWN]:
         console.print(f"failed {finding.id}", style="red", highlight=False, soft_wrap=True)

@@ -67,13 +67,13 @@ class TestChecker(unittest.TestCase):
     @parameterized.expand(WRONG)
     def test_wrong_is_caught(self, name, check_id, text):
         found = verdict(name, check_id)
-        self.assertEqual(found.status, "failed", found)
+        self.assertEqual(found.status, "FAIL", found)
         self.assertIn(text, found.text)
 
     @parameterized.expand([(check_id,) for check_id in RIGHT])
     def test_right_passes(self, check_id):
         found = verdict("correct", check_id)
-        self.assertEqual(found.status, "passed", found)
+        self.assertEqual(found.status, "conformant", found)
 
     @parameterized.expand(
         [

@@ -59,12 +59,17 @@ class TestRegister(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("all fail", {"a/x/float32/value": "known"}, True, 0),
-            ("one passes", {"a/x/float32/value": "known", "a/y/float32/torch": "passed"}, True, 1),
+            ("all fail", {"a/x/float32/value": "known difference"}, True, 0),
+            (
+                "one passes",
+                {"a/x/float32/value": "known difference", "a/y/float32/torch": "conformant"},
+                True,
+                1,
+            ),
             ("none ran", {"a/x/float32/value": "not run"}, True, 1),
-            ("none is there", {"a/x/float32/gradient": "failed"}, True, 1),
-            ("none is selected", {"a/x/float32/gradient": "failed"}, False, 0),
-            ("a selected one passes", {"a/x/float32/value": "passed"}, False, 1),
+            ("none is there", {"a/x/float32/gradient": "FAIL"}, True, 1),
+            ("none is selected", {"a/x/float32/gradient": "FAIL"}, False, 0),
+            ("a selected one passes", {"a/x/float32/value": "conformant"}, False, 1),
         ]
     )
     def test_stale(self, name, statuses, whole, count):
