@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
+import time
 import warnings
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
+from conformance.checks import PROFILES
+from conformance.findings import Report, write_text
+
 FAILED, USAGE = 1, 2
-IN_PROCESS = 1000
-"""So few checks are made in this process: starting others takes longer."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,24 +33,40 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m conformance", description=__doc__, allow_abbrev=False)
-    _add_implementation(parser)
-    parser.add_argument("--torch", default="recorded", choices=("recorded", "live"))
-    parser.add_argument(
-        "-k", metavar="EXPRESSION", help="only checks whose id matches, as in pytest"
+    parser = _Parser(
+        prog="python -m conformance",
+        description=__doc__,
+        epilog="Other commands, each with --help: " + ", ".join(COMMANDS),
+        allow_abbrev=False,
     )
-    parser.add_argument(
+    _add_implementation(parser)
+    add = parser.add_argument
+    add("--profile", choices=PROFILES, default="quick", help="how much is checked")
+    add("--fraction", metavar="I/N", default="1/1", type=_fraction, help="the I-th of N parts")
+    add("--seed", type=int, default=0, help="of the random rows")
+    add("--torch", default="recorded", choices=("recorded", "live"))
+    add("-k", metavar="EXPRESSION", help="only checks whose id matches, as in pytest")
+    add(
         "-n",
         metavar="PROCESSES",
         type=int,
         default=os.cpu_count() or 1,
-        help="how many losses run at a time, each in a process of its own; 0: all in this one",
+        help="pytest-xdist's workers; 0: this process, which a crash then ends",
     )
-    parser.add_argument("--junit-xml", metavar="FILE", help="write the verdicts as JUnit XML")
-    parser.add_argument("--register", metavar="FILE", help="known differences, instead of our own")
-    parser.add_argument("--every-mode", action="store_true", help="each mode in each dtype")
-    parser.add_argument("--list", action="store_true", help="print the ids of the checks")
+    add("--limit", metavar="SECONDS", type=float, default=60.0, help="that a check may take")
+    add("--json", metavar="FILE", help="write the report as JSON")
+    add("--html", metavar="FILE", help="write the report as one page")
+    add("--junit-xml", metavar="FILE", help="write the verdicts as JUnit XML")
+    add("--register", metavar="FILE", help="known differences, instead of our own")
+    add("--list", action="store_true", help="print the ids of the checks")
     return parser
+
+
+def _fraction(text: str) -> str:
+    part, _, parts = text.partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, received {text!r}")
+    return text
 
 
 def _add_implementation(parser: argparse.ArgumentParser) -> None:
@@ -70,10 +88,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    if given[:1] == ["reproduce"]:
-        return _reproduce(given[1:])
+    if given and given[0] in COMMANDS:
+        return COMMANDS[given[0]](given[1:])
     options = _parser().parse_args(given)
-    return _list(options) if options.list else _run(options, given)
+    return _list(options) if options.list else _run(options)
 
 
 def _reproduce(argv: Sequence[str]) -> int:
@@ -96,61 +114,29 @@ def _list(options: argparse.Namespace) -> int:
     from conformance.checks import checks_of
 
     for loss in all_losses().values():
-        for check in checks_of(loss, options.every_mode):
+        for check in checks_of(loss, options.profile, options.seed):
             print(check.id)
     return 0
 
 
-def _run(options: argparse.Namespace, given: Sequence[str]) -> int:
+def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from conformance import plugin, processes, report
+    from conformance import report
 
     _quieten()
-    own = processes.part()
-    if own is not None:
-        ran = _pytest(options, *_junit(options)).run
-        assert isinstance(ran, plugin.Run)
-        processes.save(ran.report, own[1])
-        return FAILED if ran.report.failures else 0
-    selected = _selected(options)
-    if options.n > 1 and sum(selected.values()) > IN_PROCESS:
-        run = _loaded(options)
-        stems = sorted(selected, key=lambda stem: -selected[stem])
-        run.judge(processes.run(given, stems, options.n, options.junit_xml or ""))
-    else:
-        run = _pytest(options, *_junit(options)).run
-    assert isinstance(run, plugin.Run)
+    found = _checked(options)
     console = Console(width=None if sys.stdout.isatty() else 80)
-    report.show_header(console, run.implementation)
+    report.show_header(console, found)
     default = options.implementation == "paddle_margin.nn"
-    report.show(console, run.report, [] if default else ["-i", options.implementation])
-    return FAILED if run.report.failures else 0
+    report.show(console, found, [] if default else ["-i", options.implementation])
+    if options.json:
+        found.write(Path(options.json))
+    if options.html:
+        from conformance import page
 
-
-def _loaded(options: argparse.Namespace) -> Any:
-    from conformance import plugin, register
-    from conformance.implementation import UsageError
-
-    try:
-        known = Path(options.register or register.DEFAULT)
-        return plugin.Run(options.implementation, options.torch == "live", known)
-    except UsageError as error:
-        _refuse(str(error))
-
-
-def _selected(options: argparse.Namespace) -> Mapping[str, int]:
-    """How many checks of each loss are selected."""
-    if options.k is None:
-        from conformance.cases import all_losses
-        from conformance.checks import checks_of
-
-        losses = all_losses().values()
-        return {loss.stem: len(checks_of(loss, options.every_mode)) for loss in losses}
-    stems = _pytest(options, "--collect-only").stems
-    if not stems:
-        _refuse(f"-k {options.k!r} selects no check; --list prints their ids")
-    return stems
+        page.write([found], Path(options.html))
+    return FAILED if found.failures else 0
 
 
 def _quieten() -> None:
@@ -163,58 +149,65 @@ def _quieten() -> None:
     warnings.simplefilter("ignore")
 
 
-def _pytest(options: argparse.Namespace, *more: str) -> _Keeper:
+def _checked(options: argparse.Namespace) -> Report:
     """Run pytest once; anything but passes and failures is bad usage."""
     import pytest
 
     keeper = _Keeper()
     errors = StringIO()
-    with redirect_stderr(errors), redirect_stdout(errors):
-        status = pytest.main([*_pytest_arguments(options), *more], plugins=[keeper])
-    codes = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-    if keeper.run is None or status not in codes:
-        said = [line for line in errors.getvalue().splitlines() if line.strip()]
-        _refuse(said[-1].replace("ERROR: ", "") if said else f"pytest ended with {status!r}")
-    return keeper
-
-
-def _junit(options: argparse.Namespace) -> list[str]:
-    return [f"--junit-xml={os.path.abspath(options.junit_xml)}"] if options.junit_xml else []
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+        Path(folder, "watch").mkdir()
+        junit = Path(folder, "junit.xml")
+        arguments = [*_pytest_arguments(options), f"--watch={folder}/watch"]
+        if options.junit_xml:
+            arguments.append(f"--junit-xml={junit}")
+        with redirect_stderr(errors), redirect_stdout(errors):
+            status = pytest.main(arguments, plugins=[keeper])
+        codes = pytest.ExitCode
+        if keeper.run is None or status not in (codes.OK, codes.TESTS_FAILED):
+            if status == codes.NO_TESTS_COLLECTED:
+                _refuse(f"-k {options.k!r} selects no check; --list prints their ids")
+            if status == codes.INTERRUPTED:
+                _refuse("interrupted; no report was written")
+            said = [line for line in errors.getvalue().splitlines() if line.strip()]
+            _refuse(said[-1].replace("ERROR: ", "") if said else f"pytest ended with {status!r}")
+        if options.junit_xml:
+            write_text(Path(options.junit_xml), junit.read_text(encoding="utf-8"))
+    found: Report = keeper.run.report
+    found.seconds = round(time.perf_counter() - start, 1)
+    return found
 
 
 def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     """Pytest's arguments; nothing of the user's own configuration is read."""
-    from conformance import processes
-
     folder = Path(__file__).parent
-    own = processes.part()
-    collected = folder / "cases" / f"{own[0]}.py" if own else folder / "cases"
-    arguments = [str(collected), "-c", os.devnull, f"--rootdir={folder}", "--noconftest"]
+    arguments = [str(folder / "cases"), "-c", os.devnull, f"--rootdir={folder}", "--noconftest"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:warnings", "-s"]
-    arguments += ["-p", "conformance.plugin"]
-    arguments += [f"--implementation={options.implementation}", f"--torch={options.torch}"]
+    arguments += ["-p", "xdist.plugin", "-p", "conformance.plugin"]
+    # A loss's checks stay together until a worker has nothing left to do.
+    arguments += [f"-n{options.n}", "--dist=worksteal"] if options.n else []
+    for name in ("implementation", "torch", "profile", "fraction", "seed", "limit"):
+        arguments.append(f"--{name}={getattr(options, name)}")
     if options.k is not None:
         arguments += ["-k", options.k]
     if options.register:
-        arguments += [f"--register={os.path.abspath(options.register)}"]
-    return [*arguments, "--every-mode"] if options.every_mode else arguments
+        arguments.append(f"--register={os.path.abspath(options.register)}")
+    return [*arguments, "--details"] if options.json or options.html else arguments
 
 
 class _Keeper:
-    """Takes out of pytest what is gone after it: the run, and what was selected."""
+    """Takes the run out of pytest, where it is gone afterwards."""
 
     run: Any = None
-
-    def __init__(self) -> None:
-        self.stems: Counter[str] = Counter()
 
     def pytest_sessionstart(self, session: Any) -> None:
         """Keep the run."""
         self.run = session.config.pluginmanager.getplugin("conformance-run")
 
-    def pytest_collection_finish(self, session: Any) -> None:
-        """Count the checks of each loss."""
-        self.stems = Counter(item.check.loss.stem for item in session.items)
+
+COMMANDS = {"reproduce": _reproduce}
+"""What the first argument may be."""
 
 
 if __name__ == "__main__":

@@ -175,6 +175,7 @@ class Loss:
         torch_function: torch's name of the function, where it differs.
         torch_names: Paddle's argument names to torch's.
         batch: inputs whose first dimension is the batch.
+        exempt: clauses that say nothing of this loss, each with the reason.
         documentation: the formula in words and symbols, for reports.
     """
 
@@ -192,4 +193,5 @@ class Loss:
     torch_function: Optional[str] = None
     torch_names: Mapping[str, str] = field(default_factory=dict)
     batch: tuple[str, ...] = ()
+    exempt: Mapping[str, str] = field(default_factory=dict)
     documentation: str = ""

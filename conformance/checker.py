@@ -7,16 +7,37 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from conformance import compare, layers, oracle, torch_reference
+from conformance import compare, fuzz, layers, oracle, reproduce, sharded, torch_reference
 from conformance.arguments import paddle_name
 from conformance.case import Case, Loss
-from conformance.checks import CONFORMANT, FAIL, OTHER_ROWS, PASSED, Check, Verdict, failed, not_run
+from conformance.cases import all_losses
+from conformance.checks import (
+    CONFORMANT,
+    DROP_IN,
+    FAIL,
+    KNOWN,
+    OTHER_ROWS,
+    PASSED,
+    RANDOM,
+    SHARDED,
+    Check,
+    Verdict,
+    defect,
+    failed,
+    not_run,
+    unspecified,
+)
+from conformance.clauses import is_defect
 from conformance.eager import Outcome, Row
-from conformance.implementation import Implementation, Received
+from conformance.implementation import Implementation, Received, load
 from conformance.modes import GRADIENT_MODES, MODES, Graphs
 from conformance.program import GraphRow, build_program, no_graph
 from conformance.text import error_text, input_text
 
+PADDLE = "paddle.nn"
+"""Whose behaviour a drop-in replacement has."""
+OF_PADDLE = ("error_program", "signature", SHARDED)
+"""What only an implementation on Paddle has, besides execution modes."""
 SECOND_BUDGET = 1e-6 * 2.0**52
 """ULP at the largest second derivative: 1e-6 of it."""
 
@@ -40,6 +61,8 @@ class Checker:
         self._selected = [check for check in selected if check.name in MODES]
         self._last: tuple[Optional[tuple[str, str, str]], Optional[oracle.Expected]] = None, None
         self._row: Optional[Row] = None
+        self._loss: Optional[Loss] = None
+        self._drop_in_for: Optional[Implementation] = None
         self._on_result: Mapping[str, Callable[[Row, Outcome, Received], Verdict]] = {
             "value": self._value,
             "exact": self._exact,
@@ -51,6 +74,7 @@ class Checker:
             "second_gradient": self._second_gradient,
             "unchanged": self._unchanged,
             "layer": self._layer,
+            DROP_IN: self._drop_in,
         }
         self._on_outcome: Mapping[str, Callable[[Row, Outcome], Verdict]] = {
             "warning": self._warning,
@@ -69,9 +93,14 @@ class Checker:
         reason = self._missing(check)
         if reason:
             return not_run(reason)
+        if check.name == RANDOM:
+            return self._random(check)
+        if check.name == SHARDED:
+            return sharded.run(self.implementation, check.loss)
         if not isinstance(check.row, Case):
             text = layers.problem(self.implementation, check.loss, check.row, check.name)
             return failed(text) if text else PASSED
+        self._turn_to(check.loss)
         row = self._row_of(check.loss, check.row, check.dtype)
         if check.name in MODES:
             return self._mode(check, row)
@@ -84,13 +113,21 @@ class Checker:
             return not_run("the function returned no tensor to compare with")
         return failed(f"expected a tensor, received {compare.instead(outcome)}; {input_text(row)}")
 
+    def _turn_to(self, loss: Loss) -> None:
+        """Drop what other losses left, which is gigabytes where every row runs in every mode."""
+        if self._loss is not loss:
+            self.close()
+            self._graphs.clear()
+            self._outcomes.clear()
+            self._loss = loss
+
     def _missing(self, check: Check) -> str:
         """Why a check cannot be made of this implementation."""
         implementation, loss, name = self.implementation, check.loss, check.name
         if name == OTHER_ROWS:
-            return "rows that show the same options run in every mode; --every-mode runs this one"
-        if implementation.kind != "paddle" and name in (*MODES, "error_program", "signature"):
-            return "Paddle's execution modes and signatures do not apply"
+            return "rows of the same options run in every mode; --profile exhaustive runs this one"
+        if implementation.kind != "paddle" and name in (*OF_PADDLE, *MODES):
+            return "Paddle's execution modes, signatures and shards do not apply"
         of_layer = check.row == "layer" or name in ("error_layer", *layers.STATE_PROPERTIES)
         if (of_layer or name == "layer") and implementation.layer(loss) is None:
             return f"{implementation.name} has no {loss.layer}"
@@ -134,6 +171,8 @@ class Checker:
         return compare.with_printed(row, got)
 
     def _against_torch(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        if is_defect(row.case):
+            return defect(str(row.case.torch))
         torch = self._torch(row.loss, row.case, row.dtype)
         if isinstance(torch, torch_reference.NotRecorded):
             return not_run(f"torch: {torch.reason}")
@@ -143,7 +182,7 @@ class Checker:
         exact = expected.value if expected else None
         found = compare.with_torch(row, got, torch.value, exact, budget, kind)
         for name, theirs in torch.gradients.items():
-            if found.status != CONFORMANT or expected is None:
+            if found.status == FAIL or expected is None:
                 break
             ours = outcome.gradients.get(name)
             if ours is None:
@@ -155,6 +194,63 @@ class Checker:
             exact = expected.gradients[name]
             found = compare.with_torch(row, ours, theirs, exact, budget, kind)
         return Verdict(found.status, found.text)
+
+    def _drop_in(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
+        """Compare with paddle.nn; where the contract wants another answer, that is known."""
+        if self.implementation.name == PADDLE:
+            return PASSED
+        theirs = Row(self._paddle(), row.loss, row.case, row.dtype).first_order()
+        if theirs.result is None:
+            return not_run(f"paddle.nn: {compare.instead(theirs)}")
+        expected = self._expected(row)
+        assert expected is not None
+        pairs = [("value", got, theirs.result, expected.value)]
+        for name, exact in expected.gradients.items():
+            ours, other = outcome.gradients.get(name), theirs.gradients.get(name)
+            if ours is not None and other is not None:
+                pairs.append(("gradient", ours, other, exact))
+        for quantity, ours, other, exact in pairs:
+            if other.raw.shape != ours.raw.shape:
+                return self._preferred(row, outcome, got, "another shape")
+            # Two results that are each within the budget are within twice of each other.
+            budget = 2 * oracle.budget(row.loss, row.case, row.result_dtype, quantity)
+            target = oracle.Exact(compare.exactly(other.values), exact.scale)
+            found = compare.with_exact(row, ours, target, budget, row.result_dtype, PADDLE)
+            if found.status == FAIL:
+                return self._preferred(row, outcome, got, found.text)
+        return PASSED
+
+    def _preferred(self, row: Row, outcome: Outcome, got: Received, text: str) -> Verdict:
+        """What differs from paddle.nn: known where it is what the contract wants."""
+        own = (self._value(row, outcome, got), self._gradient(row, outcome, got))
+        if any(verdict.status == FAIL for verdict in own):
+            return failed(f"neither the contract's answer nor paddle.nn's: {text}")
+        return Verdict(KNOWN, f"the contract's answer and not paddle.nn's: {text}")
+
+    def _paddle(self) -> Implementation:
+        if self._drop_in_for is None:
+            self._drop_in_for = load(PADDLE, list(all_losses().values()))
+        return self._drop_in_for
+
+    def _random(self, check: Check) -> Verdict:
+        assert isinstance(check.row, str)
+        _, seed, _, batch, _, size = check.row.split("_")
+        number = 1000 * int(seed) + int(batch)
+        return fuzz.run(self, check.loss, check.dtype, int(size), number)
+
+    def detail(self, check: Check, verdict: Verdict) -> dict[str, str]:
+        """What a page shows of a check: inputs, what was expected and received, a script."""
+        if not isinstance(check.row, Case):
+            return {}
+        row = self._row_of(check.loss, check.row, check.dtype)
+        found = {"inputs": input_text(row)}
+        outcome = self._outcomes.get((row.loss.stem, row.case.id, row.dtype))
+        if check.name in ("value", "gradient") and outcome is not None:
+            expected = self._expected(row)
+            found["expected"], found["received"] = compare.shown(check.name, expected, outcome)
+        if verdict.status == FAIL:
+            found["script"] = reproduce.of_check(check, self.implementation)
+        return found
 
     def _shape(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
         expected = self._expected(row)
@@ -201,11 +297,13 @@ class Checker:
         error = outcome.gradient_error or outcome.second_error
         if error is not None:
             return failed(f"expected second gradients, received {error_text(error)}")
+        if all(value is None for exact in expected.values() for value in exact.values.flat):
+            return unspecified("the second gradient at a kink")
         for name, exact in expected.items():
             ours = outcome.second.get(name) or Received("float64", np.zeros(exact.values.shape))
             source = f"formula, second gradient of {name}"
             found = compare.with_exact(row, ours, exact, SECOND_BUDGET, "float64", source)
-            if found.status != CONFORMANT:
+            if found.status == FAIL:
                 return failed(found.text)
         return PASSED
 
@@ -297,6 +395,6 @@ def _shares(check: Check, other: Check) -> bool:
     return check.loss is other.loss and check.name == other.name
 
 
-def _badness(verdict: Verdict) -> tuple[bool, float]:
+def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
     ratio = verdict.measure.ratio if verdict.measure else 0.0
-    return verdict.status == FAIL, ratio
+    return verdict.status == FAIL, verdict.status == CONFORMANT, ratio

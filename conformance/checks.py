@@ -7,12 +7,14 @@ of a layer's state and of signatures have no dtype: ``multi_margin/with_weight/s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
-from conformance import layers
+from conformance import exhaustive, layers
 from conformance.arguments import Tensor, arguments
-from conformance.case import Case, LayerState, Loss
+from conformance.case import FLOAT_DTYPES, Case, LayerState, Loss
+from conformance.domain import documented
 from conformance.modes import MODES
 from conformance.program import has_open_dimensions
 
@@ -35,7 +37,18 @@ PRINTED_DTYPES = ("float32", "float64")
 """A documentation prints no more digits than these have."""
 
 OTHER_ROWS = "modes"
-"""Stands for all modes of a row that is left to ``--every-mode``."""
+"""Stands for all modes of a row that a larger profile runs."""
+RANDOM = "random"
+"""Rows drawn at random."""
+SHARDED = "sharded"
+"""Tensors that are sharded over two processes."""
+DROP_IN = "drop_in"
+"""paddle.nn's own result on its documented domain, scored apart."""
+
+PROFILES = ("quick", "full", "exhaustive")
+"""What a run checks; each holds the one before it."""
+DRAWN = {"quick": (1, 10), "full": (10, 250), "exhaustive": (10, 250)}
+"""Batches of random rows in each dtype, and rows in each batch."""
 
 GROUPS = {
     "value": ("value", "exact", "printed", "torch"),
@@ -44,6 +57,9 @@ GROUPS = {
     "error": ("error", "error_layer", "error_program"),
     "layer": ("layer", "signature", *layers.STATE_PROPERTIES),
     "mode": (*MODES, OTHER_ROWS),
+    "random": (RANDOM,),
+    "sharded": (SHARDED,),
+    "drop-in": (DROP_IN,),
 }
 """The properties, grouped as the report counts them."""
 
@@ -54,7 +70,8 @@ class Check:
 
     Args:
         loss: its loss.
-        row: a row, a layer's row, or the kind of signature (``function`` or ``layer``).
+        row: a row, a layer's row, or the name of what has none: the kind of signature
+            (``function`` or ``layer``), a batch of random rows, the processes of sharded tensors.
         dtype: the dtype, where the row has one.
         name: the property, what is checked.
     """
@@ -84,11 +101,13 @@ class Measure:
         distance: in ULP.
         ratio: the error over what is allowed.
         input: the arguments there, in decimal and hex.
+        histogram: how many elements are as far from exact as ``ulp.BINS`` says.
     """
 
     distance: float
     ratio: float
     input: str
+    histogram: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,26 +148,53 @@ def not_run(reason: str) -> Verdict:
     return Verdict(NOT_RUN, reason)
 
 
-def checks_of(loss: Loss, every_mode: bool = False) -> list[Check]:
+def checks_of(loss: Loss, profile: str = "quick", seed: int = 0) -> list[Check]:
     """Every check of a loss; those of execution modes last, as they share graphs.
 
     Args:
         loss: the loss.
-        every_mode: whether every row runs in every mode, in each of its dtypes. Otherwise some
-            rows do that together show each input's rank and each option (``mode_rows``).
+        profile: one of ``PROFILES``. ``quick`` runs in every mode some rows that together show
+            each input's rank and each option (``mode_rows``); ``full`` one row of each make,
+            10,000 random rows and sharded tensors; ``exhaustive`` each row in each of its dtypes,
+            and every half-precision input where that is finite.
+        seed: of the random rows.
     """
-    chosen = None if every_mode else mode_rows(loss)
+    chosen = _chosen(loss, profile)
     eager, graphs = [], []
-    for case in loss.cases:
+    cases = [*loss.cases, *(exhaustive.rows(loss) if profile == "exhaustive" else ())]
+    for case in cases:
         for dtype in case.dtypes:
-            eager += [Check(loss, case, dtype, name) for name in _eager_properties(case, dtype)]
+            names = _eager_properties(loss, case, dtype)
+            eager += [Check(loss, case, dtype, name) for name in names]
             modes = _modes(loss, case, dtype, chosen)
             graphs += [Check(loss, case, dtype, name) for name in modes]
     found = [Check(loss, kind, "", "signature") for kind in ("function", "layer")]
     found += [
         Check(loss, state, "", name) for state in loss.layers for name in layers.STATE_PROPERTIES
     ]
-    return found + eager + graphs
+    if profile != "quick":
+        found.append(Check(loss, "two_processes", "", SHARDED))
+    return found + eager + list(_random(loss, profile, seed)) + graphs
+
+
+def _random(loss: Loss, profile: str, seed: int) -> Iterator[Check]:
+    batches, size = DRAWN[profile]
+    for dtype in FLOAT_DTYPES:
+        for batch in range(batches):
+            yield Check(loss, f"seed_{seed}_batch_{batch}_of_{size}", dtype, RANDOM)
+
+
+def _chosen(loss: Loss, profile: str) -> Optional[set[str]]:
+    """The ids of rows that run in every mode; ``None`` for all, in each of their dtypes."""
+    if profile == "exhaustive":
+        return None
+    if profile == "quick":
+        return mode_rows(loss)
+    makes: dict[Any, str] = {}
+    for case in loss.cases:
+        if _in_graphs(case):
+            makes.setdefault(frozenset(_shown(loss, case)), case.id)
+    return {*makes.values(), *mode_rows(loss)}
 
 
 def mode_rows(loss: Loss) -> set[str]:
@@ -183,15 +229,16 @@ def _shown(loss: Loss, case: Case) -> set[Any]:
     return shown
 
 
-def _eager_properties(case: Case, dtype: str) -> list[str]:
+def _eager_properties(loss: Loss, case: Case, dtype: str) -> list[str]:
     if case.raises is not None:
         names = ["error", "error_layer", "warning"]
         return [*names, "error_program"] if case.modes is None else names
     names = ["value"] if case.exact is None else ["exact"]
     if case.printed is not None and dtype in PRINTED_DTYPES:
         names.append("printed")
-    if case.torch is None:
-        names.append("torch")
+    names.append("torch")
+    if documented(loss, case, dtype):
+        names.append(DROP_IN)
     names += ["shape", "dtype", "unchanged", "warning", "layer"]
     if case.exact is None:
         names.append("gradient")

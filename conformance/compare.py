@@ -10,10 +10,10 @@ import numpy as np
 from mpmath import mp, mpf
 
 from conformance import oracle, ulp
-from conformance.checks import CONFORMANT, PASSED, Measure, Verdict, failed
+from conformance.checks import CONFORMANT, PASSED, Measure, Verdict, failed, unspecified
 from conformance.eager import Outcome, Row
 from conformance.implementation import Received
-from conformance.text import error_text, input_text, number_text
+from conformance.text import error_text, exact_text, input_text, number_text, numbers_text
 
 PRINTED_DECIMALS = 4
 """What an integer in a printed tensor stands for at least: both frameworks print more."""
@@ -53,8 +53,7 @@ def with_torch(
         budget: ULP allowed, before the condition number.
         kind: the dtype whose ULP count.
     """
-    with np.errstate(invalid="ignore"):
-        values = np.asarray(np.frompyfunc(mpf, 1, 1)(np.asarray(torch, np.float64)), dtype=object)
+    values = exactly(torch)
     target = oracle.Exact(values, np.abs(values))
     if exact is None:
         return _within(row, got, target, oracle.allowed(target, budget, kind), kind, "torch")
@@ -67,6 +66,33 @@ def with_torch(
     return _within(row, got, target, np.asarray(permitted, dtype=object), kind, "torch")
 
 
+def exactly(values: np.ndarray) -> np.ndarray:
+    """Floating values as an object array of ``mpf``."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.frompyfunc(mpf, 1, 1)(np.asarray(values, np.float64)), dtype=object)
+
+
+def shown(name: str, expected: Optional[oracle.Expected], outcome: Outcome) -> tuple[str, str]:
+    """What was expected, by which oracle, and what came, for a person to read.
+
+    Args:
+        name: ``value`` or ``gradient``.
+        expected: what the formula says.
+        outcome: what the implementation gave.
+    """
+    if expected is None:
+        return "", ""
+    if name == "value":
+        came = numbers_text(outcome.result.values) if outcome.result else instead(outcome)
+        return f"{exact_text(expected.value.values)} (formula)", came
+    wanted = [f"{n}: {exact_text(exact.values)}" for n, exact in expected.gradients.items()]
+    came = "; ".join(
+        f"{n}: {numbers_text(ours.values) if ours else no_gradient(outcome)}"
+        for n, ours in outcome.gradients.items()
+    )
+    return f"{'; '.join(wanted)} (formula)", came
+
+
 def _within(
     row: Row, got: Received, exact: oracle.Exact, permitted: np.ndarray, kind: str, source: str
 ) -> Verdict:
@@ -75,7 +101,8 @@ def _within(
         return failed(f"expected {shapes}; {input_text(row)}")
     worst = oracle.worst(got.values.astype(np.float64), exact, permitted, kind)
     if worst is None:
-        return PASSED
+        nothing = unspecified("neither the formula nor the reference claims a number here")
+        return nothing if exact.values.size else PASSED
     where = input_text(row, worst.index)
     measure = Measure(worst.distance, worst.ratio, where)
     if worst.ratio <= 1:

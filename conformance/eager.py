@@ -130,6 +130,13 @@ class Row:
                 self._layer(outcome)
         return outcome
 
+    def first_order(self) -> Outcome:
+        """Run the function and its first gradients alone."""
+        outcome = Outcome()
+        with captured() as printed:
+            self._function(outcome, printed)
+        return outcome
+
     def _function(self, outcome: Outcome, printed: Callable[[], str]) -> None:
         function = self.implementation.function(self.loss)
         if function is None:

@@ -16,7 +16,8 @@ from typing import Any, Optional
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from conformance.checks import CONFORMANT, KNOWN
+from conformance.checks import CONFORMANT, DEFECT, KNOWN
+from conformance.findings import Stale
 from conformance.implementation import UsageError
 
 if sys.version_info >= (3, 11):
@@ -26,7 +27,7 @@ else:
 
 DEFAULT = Path(__file__).with_name("register.toml")
 REQUIRED = {"id": str, "implementation": str, "versions": str, "reason": str, "checks": list}
-OPTIONAL = {"divergence": int, "link": str}
+OPTIONAL = {"divergence": int, "link": str, "measured": str, "defect": bool}
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Entry:
         checks: patterns over ids of checks; ``*`` stands for anything, ``{a,b}`` for either.
         divergence: its number in the list of divergences.
         link: the upstream thread.
+        measured: its numbers.
+        defect: whether it is a defect of a reference (clause C3), which then has that verdict.
     """
 
     id: str
@@ -50,21 +53,13 @@ class Entry:
     checks: tuple[str, ...]
     divergence: Optional[int] = None
     link: Optional[str] = None
+    measured: str = ""
+    defect: bool = False
 
-
-@dataclass(frozen=True)
-class Stale:
-    """A pattern that does not describe what happened.
-
-    Args:
-        entry: its entry.
-        pattern: the pattern.
-        problem: what happened instead.
-    """
-
-    entry: Entry
-    pattern: str
-    problem: str
+    @property
+    def verdict(self) -> str:
+        """The verdict of a check that it knows."""
+        return DEFECT if self.defect else KNOWN
 
 
 class Register:
@@ -86,23 +81,30 @@ class Register:
         """The entry that knows a failing check, if one does."""
         return next((entry for entry, _, regex in self._compiled if regex.match(check_id)), None)
 
-    def stale(self, statuses: Mapping[str, str], whole: bool) -> list[Stale]:
+    def stale(self, verdicts: Mapping[str, str], whole: bool) -> list[Stale]:
         """Patterns whose difference no longer occurs.
 
         Args:
-            statuses: the status of each selected check by its id.
+            verdicts: the verdict of each selected check by its id.
             whole: whether every check was selected; if not, a pattern without a selected
                 check is not judged.
         """
         found = []
         for entry, pattern, regex in self._compiled:
-            matched = {i: status for i, status in statuses.items() if regex.match(i)}
-            passed = [i for i, status in matched.items() if status == CONFORMANT]
+            matched = {i: verdict for i, verdict in verdicts.items() if regex.match(i)}
+            passed = [i for i, verdict in matched.items() if verdict == CONFORMANT]
             if passed:
-                found.append(Stale(entry, pattern, f"{len(passed)} pass, such as {passed[0]}"))
-            elif whole and not any(status == KNOWN for status in matched.values()):
-                found.append(Stale(entry, pattern, "no check that ran matches it"))
+                found.append(Stale(entry.id, pattern, f"{len(passed)} pass, such as {passed[0]}"))
+            elif whole and entry.verdict not in matched.values():
+                found.append(Stale(entry.id, pattern, "no check that ran matches it"))
         return found
+
+    def described(self) -> list[dict[str, Any]]:
+        """The entries as plain data."""
+        return [
+            {**vars(entry), "versions": str(entry.versions), "checks": list(entry.checks)}
+            for entry in self.entries
+        ]
 
 
 def alternatives(pattern: str) -> list[str]:

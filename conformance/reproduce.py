@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from mpmath import mp
 
 from conformance import oracle
 from conformance.arguments import Tensor, paddle_name
@@ -20,11 +19,10 @@ from conformance.implementation import Implementation, UsageError, load
 from conformance.layers import tensors
 from conformance.modes import MODES
 from conformance.program import specified
+from conformance.text import exact_text
 
 LARGE = 400
 """Tensors of more elements than this are written as ``np.full`` or as a seed's."""
-EXPECTED = 8
-"""How many expected elements are printed."""
 
 
 def script(check_id: str, implementation: str) -> str:
@@ -38,8 +36,19 @@ def script(check_id: str, implementation: str) -> str:
         UsageError: there is no such row, or no script for it.
     """
     losses = all_losses()
-    check = _found(check_id, losses)
-    made = load(implementation, list(losses.values()))
+    return of_check(_found(check_id, losses), load(implementation, list(losses.values())))
+
+
+def of_check(check: Check, made: Implementation) -> str:
+    """The script of a check.
+
+    Args:
+        check: the check.
+        made: the implementation.
+
+    Raises:
+        UsageError: it cannot be written as a script.
+    """
     if not isinstance(check.row, Case):
         return "\n".join(_layer_lines(check, made)) + "\n"
     row = Row(made, check.loss, check.row, check.dtype)
@@ -50,7 +59,7 @@ def _found(check_id: str, losses: dict[str, Loss]) -> Check:
     stem = check_id.split("/")[0]
     if stem not in losses:
         raise UsageError(f"reproduce {check_id}: no loss {stem!r}; there are {', '.join(losses)}")
-    ours = checks_of(losses[stem], every_mode=True)
+    ours = checks_of(losses[stem], "exhaustive")
     matching = [c for c in ours if c.id == check_id or c.id.startswith(f"{check_id}/")]
     if not matching:
         raise UsageError(f"reproduce {check_id}: no check has this id; --list prints them")
@@ -183,13 +192,7 @@ def _expected(row: Row, name: str) -> tuple[str, str]:
     expected = oracle.evaluate(row.loss, case, row.dtype)
     if expected is None:
         return "", "no formula"
-    return _shown(expected.value.values), f"formula, {expected.dtype}"
-
-
-def _shown(values: np.ndarray) -> str:
-    shown = ", ".join("?" if v is None else mp.nstr(v, 17) for v in values.ravel()[:EXPECTED])
-    rest = f", ... {values.size} in all" if values.size > EXPECTED else ""
-    return f"[{shown}{rest}] shape {list(values.shape)}"
+    return exact_text(expected.value.values), f"formula, {expected.dtype}"
 
 
 def _gradient(row: Row, asked: list[str], torch: bool, second: bool) -> Iterator[str]:
@@ -215,7 +218,7 @@ def _gradient(row: Row, asked: list[str], torch: bool, second: bool) -> Iterator
         expected = oracle.evaluate(row.loss, row.case, row.dtype)
         found = expected.gradients if expected else {}
     for name, exact in found.items():
-        yield f"print('expected gradient of {name}', {_shown(exact.values)!r}, '(formula)')"
+        yield f"print('expected gradient of {name}', {exact_text(exact.values)!r}, '(formula)')"
     yield f"for name, gradient in zip({[paddle_name(row.loss, a) for a in asked]!r}, gradients):"
     yield "    print('received gradient of', name, gradient)"
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import numpy as np
+from mpmath import mp
 
 from conformance.arguments import Tensor, arguments
 from conformance.eager import Row
 
 SHOWN = 3
 """How many elements of a large tensor are shown."""
+EXPECTED = 8
+"""How many elements of a result are shown."""
 
 
 def number_text(value: Any) -> str:
@@ -21,6 +24,23 @@ def number_text(value: Any) -> str:
         return str(int(value))
     decimal = repr(float(value))
     return f"{decimal} ({float(value).hex()})" if np.isfinite(value) else decimal
+
+
+def numbers_text(values: np.ndarray) -> str:
+    """The first elements of a result, and its shape."""
+    shown = ", ".join(number_text(value) for value in values.ravel()[:EXPECTED])
+    return _bracketed(shown, values)
+
+
+def exact_text(values: np.ndarray) -> str:
+    """The first of exact elements, ``?`` where nothing is claimed, and their shape."""
+    shown = ", ".join("?" if v is None else mp.nstr(v, 17) for v in values.ravel()[:EXPECTED])
+    return _bracketed(shown, values)
+
+
+def _bracketed(shown: str, values: np.ndarray) -> str:
+    rest = f", ... {values.size} in all" if values.size > EXPECTED else ""
+    return f"[{shown}{rest}] shape {list(values.shape)}"
 
 
 def error_text(error: Exception) -> str:

@@ -1,0 +1,116 @@
+"""The clauses of the contract, and which of them a check is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from conformance import layers
+from conformance.case import Array, Case, Loss
+from conformance.checks import DROP_IN, RANDOM, SHARDED, Check
+from conformance.modes import MODES
+
+CLAUSES = {
+    "C1": "on finite input, the documented formula rounded once",
+    "C2": "where the formula is silent, torch's convention",
+    "C3": "where torch itself is broken, what is mathematically right",
+    "C4": "what either framework accepts with a clear meaning is accepted",
+    "C5": "what has no clear meaning raises and says why",
+    "C6": "the same bits in every execution mode",
+    "C7": "sharded tensors give the numbers of one process",
+    "names": "Paddle's signatures, and torch's spellings as keywords",
+    "layers": "text, state, copies, and the function's result",
+    "reduction": "none, mean and sum, in value and shape",
+    "empty": "an empty batch",
+    "dtype": "dtypes of inputs, labels and results",
+    "broadcasting": "shapes that differ, and the warning where the result grows",
+    "margin": "margins that are numbers, tensors, NaN",
+    "gradients": "first and second, for every floating input",
+    "in place": "no argument changes, and a second call answers alike",
+    "formula": "the loss's own line of the contract",
+    "outside the domain": "labels that the documentation does not speak of",
+    "kink": "the gradient exactly at a kink",
+    "NaN and infinity": "neither is swallowed, neither appears",
+    "accuracy": "the budgets, at the ends of the range too",
+    "examples": "what the documentations print",
+    "drop-in": "paddle.nn's own result on its documented domain (scored apart)",
+}
+"""Every clause in one line; the order is that of reports."""
+
+_OF_PROPERTY = {
+    "torch": "C2",
+    "printed": "examples",
+    "layer": "layers",
+    **dict.fromkeys(layers.STATE_PROPERTIES, "layers"),
+    "signature": "names",
+    "dtype": "dtype",
+    "second_gradient": "gradients",
+    "unchanged": "in place",
+    **dict.fromkeys(MODES, "C6"),
+    "modes": "C6",
+    "error_program": "C6",
+    SHARDED: "C7",
+    RANDOM: "accuracy",
+    DROP_IN: "drop-in",
+}
+
+
+def clauses_of(check: Check) -> tuple[str, ...]:
+    """The clauses that a check is about; the first is the one that it counts for in scores."""
+    row = check.row
+    if not isinstance(row, Case):
+        return (_OF_PROPERTY[check.name],)
+    of_row = "formula" if row.clause == check.loss.stem else row.clause
+    if check.name == "torch" and is_defect(row):
+        return ("C3", of_row)
+    own = _OF_PROPERTY.get(check.name)
+    if own == "C6" and row.raises is not None:
+        return ("C6", "C5")
+    found: tuple[str, ...] = (own or of_row, of_row)
+    if check.name == "value" and _is_of_one_framework(row):
+        found = (*found, "C4")
+    if check.name == "value" and is_defect(row):
+        found = (*found, "C3")
+    return tuple(dict.fromkeys(found))
+
+
+def is_defect(row: Case) -> bool:
+    """Whether torch is broken where the row looks (clause C3)."""
+    return row.torch is not None and row.torch.startswith("C3")
+
+
+def _is_of_one_framework(row: Case) -> bool:
+    """Whether torch refuses the row, or paddle.nn its label's dtype."""
+    if row.torch is not None:
+        return not is_defect(row)
+    label = row.inputs.get("label", row.inputs.get("target"))
+    return isinstance(label, Array) and label.dtype in ("int8", "int16", "uint8", "bool")
+
+
+def clause_applies(loss: Loss, clause: str) -> bool:
+    """Whether a clause says anything of a loss."""
+    if clause == "margin":
+        return bool(re.search(r"\bmargin\b", loss.signature))
+    return clause not in loss.exempt
+
+
+def coverage(losses: Iterable[Loss], checks: Iterable[Check]) -> dict[str, dict[str, set[str]]]:
+    """Which rows check each clause of each loss.
+
+    Args:
+        losses: the losses.
+        checks: their checks.
+
+    Returns:
+        Sets of row ids by clause and stem, for each cell that applies; an empty set is a hole.
+    """
+    losses = list(losses)
+    found: dict[str, dict[str, set[str]]] = {
+        clause: {loss.stem: set() for loss in losses if clause_applies(loss, clause)}
+        for clause in CLAUSES
+    }
+    for check in checks:
+        row = check.row if isinstance(check.row, str) else check.row.id
+        for clause in clauses_of(check):
+            found[clause].setdefault(check.loss.stem, set()).add(row)
+    return found
