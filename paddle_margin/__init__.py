@@ -9,6 +9,9 @@ from paddle_margin._version import __version__ as __version__
 
 _require.paddle_at_least("3.1")
 
-from paddle_margin import nn  # noqa: E402  (Paddle is checked first)
+from paddle_margin import _backend, nn  # noqa: E402  (Paddle is checked first)
+from paddle_margin._backend import get_backend, set_backend  # noqa: E402
 
-__all__ = ["nn"]
+_backend.start()
+
+__all__ = ["get_backend", "nn", "set_backend"]

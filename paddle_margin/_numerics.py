@@ -152,9 +152,17 @@ def smooth_softplus(w: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
     Above the threshold Paddle takes the identity; at 700 ``exp`` is still finite.
     """
     if dtype == paddle.float16:
-        # Paddle's cast makes up to 1e-4 of a gradient as small as exp(-54), which is 0.
-        w = paddle.maximum(w, paddle.full([], -45.0, w.dtype))
+        # Paddle's cast makes up to 1e-4 of a gradient as small as exp(-54), which is 0: here, or
+        # after a mean.
+        w = paddle.maximum(w, paddle.full([], -40.0, w.dtype))
     return F.softplus(w, 1.0, 700.0)
+
+
+def logistic(w: paddle.Tensor) -> paddle.Tensor:
+    """``1 / (1 + exp(-w))`` of a float64 tensor, whose derivative is accurate at both ends."""
+    falling = w < 0
+    e = paddle.exp(paddle.where(falling, w, -w))
+    return paddle.where(falling, e, filled_like(e, 1)) / (1 + e)
 
 
 def log1p_exp_of_minus_abs(w: paddle.Tensor) -> paddle.Tensor:

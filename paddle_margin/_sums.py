@@ -126,7 +126,7 @@ def reduce(
         name: the name of the last operator that takes one.
     """
     if reduction == "none":
-        return _rounded(loss, dtype)
+        return rounded_result(loss, dtype)
     # paddle.mean adds in the tensor's own dtype: 1 % off at ten million float32 elements. On
     # uneven shards it averages the shards' averages.
     wide = loss.cast("float64")
@@ -137,10 +137,11 @@ def reduce(
     if reduction == "mean":
         count = paddle.numel(loss) if UNKNOWN in loss.shape else math.prod(loss.shape)
         total = paddle.divide(total, count_tensor(count), name=name)
-    return _rounded(total, dtype)
+    return rounded_result(total, dtype)
 
 
-def _rounded(result: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
+def rounded_result(result: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
+    """A result rounded once to its dtype."""
     if result.dtype == dtype:
         return result
     if dtype == paddle.float16:

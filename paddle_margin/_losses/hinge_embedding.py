@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import paddle
 
-from paddle_margin import _checks
+from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import broadcast, clamp_passing, comparable, equal, margin_like
 from paddle_margin._spellings import torch_names
@@ -70,6 +70,8 @@ def hinge_embedding_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     same_shape = _checks.check_broadcast(input=input, label=label)
+    if same_shape and not _checks.is_tensor(margin) and _fused.serves(input, label):
+        return _fused.loss("hinge_embedding", (input,), label, reduction, margin=margin)
     x, y = input.cast(working), comparable(label)
     if not same_shape:
         x, y = broadcast(x, y)

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 import paddle
 
-from paddle_margin import _checks
+from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import broadcast, broadcast_to, filled_like, fixed, margin_like, shut
 from paddle_margin._spellings import torch_names
@@ -70,6 +70,14 @@ def margin_ranking_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     same_shape = _checks.check_broadcast(input=input, other=other, label=label)
+    if (
+        same_shape
+        and input.dtype == other.dtype
+        and label.stop_gradient
+        and not _checks.is_tensor(margin)
+        and _fused.serves(input, other, label)
+    ):
+        return _fused.loss("margin_ranking", (input, other), label, reduction, margin=margin)
     # float64 where the label has more digits than the scores.
     computing = "float64" if _checks.is_wide(label) else working
     a, b, y = input.cast(computing), other.cast(computing), label.cast(computing)
