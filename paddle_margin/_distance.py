@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import paddle
 
 from paddle_margin import _checks
@@ -81,25 +79,16 @@ def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     return paddle.where(vanishing, filled_like(norm, 0), norm)
 
 
-def triplet_loss(
-    near: paddle.Tensor,
-    far: paddle.Tensor,
-    swapped: Optional[paddle.Tensor],
-    margin: paddle.Tensor,
-) -> paddle.Tensor:
+def triplet_loss(near: paddle.Tensor, far: paddle.Tensor, margin: paddle.Tensor) -> paddle.Tensor:
     """``max(0, near - far + margin)``, of float64 distances.
 
     Args:
         near: from the anchor to the positive.
-        far: from the anchor to the negative.
-        swapped: from the positive to the negative, which counts where it is smaller than far.
+        far: the one that counts, to the negative.
         margin: 0-D.
 
     Raises:
         ValueError: the distances do not broadcast.
     """
-    if swapped is not None:
-        # Paddle's minimum shares the gradient of a tie evenly.
-        far = paddle.minimum(far, swapped)
     _checks.check_broadcast(positive_distance=near, negative_distance=far)
     return clamp_passing((near - far) + margin)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Callable, Optional
 
 import paddle
@@ -213,13 +214,23 @@ class Call:
             )
         )
         if error == _LABEL_OUT_OF_RANGE:
-            raise LabelOutOfRange
+            raise _LabelOutOfRange
         if error != _DONE:
             raise MemoryError("Expected memory for the sums of the loss, received none.")
 
 
-class LabelOutOfRange(Exception):
+class _LabelOutOfRange(Exception):
     """A kernel met a label that it has no class for; nothing was read or written there."""
+
+
+@contextmanager
+def labels_within(label: paddle.Tensor, lowest: int, classes: int) -> Iterator[None]:
+    """Have a kernel look at class indices; arguments as ``_checks.check_class_range``."""
+    try:
+        yield
+    except _LabelOutOfRange:
+        _checks.check_class_range(label, lowest, classes)
+        raise
 
 
 class _Graded(PyLayer):
@@ -279,9 +290,9 @@ def _empty(shape: Sequence[int], dtype: paddle.dtype) -> paddle.Tensor:
     return paddle._C_ops.empty(shape, dtype, _CPU)
 
 
-def _contiguous(tensor: Optional[paddle.Tensor]) -> Optional[paddle.Tensor]:
+def _contiguous(tensor: Any) -> Any:
     return tensor if tensor is None or tensor.is_contiguous() else tensor.contiguous()
 
 
-def _pointer(tensor: Optional[paddle.Tensor]) -> int:
+def _pointer(tensor: Any) -> int:
     return 0 if tensor is None else tensor.data_ptr()

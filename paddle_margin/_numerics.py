@@ -200,6 +200,8 @@ def power(z: paddle.Tensor, p: float) -> paddle.Tensor:
         return z * z
     zero = z <= 0
     base = paddle.where(zero, filled_like(z, 1), z)
+    if p == 0.5:
+        return paddle.where(zero, filled_like(z, 0), paddle.sqrt(base))
     # Paddle keeps the exponent in float32: what that loses is a second, tiny exponent.
     coarse = rounded(p, "float32")
     result = paddle.pow(base, coarse)

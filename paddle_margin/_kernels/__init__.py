@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 
@@ -28,7 +28,7 @@ class Library:
         self.problem = ""
         self.instructions = ""
         self.threads = 1
-        self._kernels: dict[str, Optional[Kernel]] = {}
+        self._kernels: dict[str, Kernel] = {}
         self._dll: Any = None
         found = [path for ending in ("so", "dylib", "pyd") for path in folder.glob(f"*.{ending}")]
         if not found:
@@ -47,14 +47,13 @@ class Library:
         self.is_one.argtypes = [ctypes.c_void_p, ctypes.c_int64]
         self.set_threads(_threads())
 
-    def kernel(self, stem: str) -> Optional[Kernel]:
-        """The kernel of a loss, which takes a packed call; ``None`` where there is none."""
+    def kernel(self, stem: str) -> Kernel:
+        """The kernel of a loss, which takes a packed call."""
         try:
             return self._kernels[stem]
         except KeyError:
-            kernel = getattr(self._dll, f"{stem}_{self.instructions}", None)
-            if kernel is not None:
-                kernel.argtypes = [ctypes.c_char_p]
+            kernel = getattr(self._dll, f"{stem}_{self.instructions}")
+            kernel.argtypes = [ctypes.c_char_p]
             self._kernels[stem] = kernel
             return kernel
 

@@ -135,6 +135,18 @@ DEFINE_LOAD_SIGNS(double)
 DEFINE_STORE(float, FLOAT32)
 DEFINE_STORE(double, FLOAT64)
 
+/* A class index. */
+static inline int64_t class_at(const Call *call, int64_t index)
+{
+    switch (call->label_dtype) {
+    case UINT8: return ((const uint8_t *)call->label)[index];
+    case INT8: return ((const int8_t *)call->label)[index];
+    case INT16: return ((const int16_t *)call->label)[index];
+    case INT32: return ((const int32_t *)call->label)[index];
+    default: return ((const int64_t *)call->label)[index];
+    }
+}
+
 /* The gradient of the sum over all losses, of a call that reduces. */
 static inline double upstream_number(const Call *call, int64_t losses)
 {

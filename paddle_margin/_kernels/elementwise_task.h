@@ -27,7 +27,9 @@ static int NAMED(task)(const Call *call, int64_t begin, int64_t end, double *sum
         const REAL *b = a;
         if (call->inputs[1])
             b = NAMED(load)(call->inputs[1], dtype, begin, n, second);
-        const REAL *y = NAMED(LOAD_LABEL)(call->label, call->label_dtype, begin, n, labels);
+        const REAL *y = a;
+        if (call->label)
+            y = NAMED(LOAD_LABEL)(call->label, call->label_dtype, begin, n, labels);
         REAL *loss = losses;
         if (each && call->loss)
             loss = NAMED(place)(call->loss, dtype, begin, losses);

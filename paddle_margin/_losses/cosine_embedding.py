@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Optional
 
 import paddle
 import paddle.nn.functional as F
 
-from paddle_margin import _checks
+from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import (
     as_rows,
@@ -88,12 +89,29 @@ def cosine_embedding_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     _check_shapes(input1, input2, label)
+    rows = input1.shape[0] if len(input1.shape) == 2 else 1
+    if (
+        input1.dtype == input2.dtype
+        and input1.shape == input2.shape
+        and label.shape in ([rows], [])
+        and not _checks.is_tensor(margin)
+        and _fused.serves(input1, input2, label)
+    ):
+        return _fused.loss(
+            "cosine_embedding",
+            (input1, input2),
+            label,
+            reduction,
+            partial(_gradient, label, margin),
+            shape=(rows, input1.shape[-1]),
+            result=label.shape,
+            margin=margin,
+        )
     y = comparable(label)
     # Vectors whose label is outside must not bring NaN into a gradient.
-    counted = paddle.unsqueeze(paddle.logical_or(equal(y, 1), equal(y, -1)), -1)
-    a = _where_counted(counted, as_rows(input1).cast("float64"))
-    b = _where_counted(counted, as_rows(input2).cast("float64"))
-    cosine = _cosine(a, b, exact=working == "float64")
+    a, b = _where_counted(y, input1), _where_counted(y, input2)
+    norm_a, norm_b, product = _parts(a, b, exact=working == "float64")
+    cosine = _quotient(product, norm_a * norm_b)
     if len(label.shape) == 0:
         cosine = paddle.reshape(cosine, [])
     else:
@@ -107,19 +125,50 @@ def cosine_embedding_loss(
     return reduce(loss, reduction, dtype, name)
 
 
-def _where_counted(counted: paddle.Tensor, rows: paddle.Tensor) -> paddle.Tensor:
-    """The rows, [N, M], with 0 in those that do not count; ``counted`` is [N, 1]."""
-    rows = broadcast_to(rows, counted)
+def _where_counted(y: paddle.Tensor, vectors: paddle.Tensor) -> paddle.Tensor:
+    """Vectors as float64 rows, [N, M], with 0 in those that do not count."""
+    counted = paddle.unsqueeze(paddle.logical_or(equal(y, 1), equal(y, -1)), -1)
+    rows = broadcast_to(as_rows(vectors).cast("float64"), counted)
     mask = filled_like(rows, 0) + counted.cast("float64") > 0
     return paddle.where(mask, rows, filled_like(rows, 0))
 
 
-def _cosine(a: paddle.Tensor, b: paddle.Tensor, exact: bool) -> paddle.Tensor:
-    """The cosines of the rows of two matrices, [N]."""
+def _parts(
+    a: paddle.Tensor, b: paddle.Tensor, exact: bool
+) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
+    """The norms of the rows of two matrices and their products, [N] each."""
     epsilon = paddle.full([], _EPSILON, "float64")
     norm_a = paddle.sqrt(sum_classes(a * a, exact) + epsilon)
     norm_b = paddle.sqrt(sum_classes(b * b, exact) + epsilon)
-    return sum_classes(a * b, exact) / (norm_a * norm_b)
+    return norm_a, norm_b, sum_classes(a * b, exact)
+
+
+def _quotient(a: paddle.Tensor, b: paddle.Tensor) -> paddle.Tensor:
+    """``a / b``; of one shape Paddle divides by MKL, which not always gives the nearest number."""
+    return paddle.squeeze(paddle.unsqueeze(a, 0) / b, 0)
+
+
+def _gradient(
+    label: paddle.Tensor,
+    margin: float,
+    upstream: paddle.Tensor,
+    input1: paddle.Tensor,
+    input2: paddle.Tensor,
+) -> list[paddle.Tensor]:
+    """The gradients of both vectors from operators that have one, for :mod:`_fused`."""
+    working = "float64" if input1.dtype == paddle.float64 else "float32"
+    y = paddle.reshape(comparable(label), [-1])
+    a, b = _where_counted(y, input1), _where_counted(y, input2)
+    norm_a, norm_b, product = _parts(a, b, exact=working == "float64")
+    cosine = _quotient(product, norm_a * norm_b)
+    near = paddle.logical_and(equal(y, -1), cosine - scalar(margin, "float64", working) >= 0)
+    of_cosine = (near.cast("float64") - equal(y, 1).cast("float64")) * upstream
+    gradients = []
+    for own, other, norm in ((a, b, norm_a), (b, a, norm_b)):
+        of_other = paddle.unsqueeze(of_cosine / (norm_a * norm_b), -1)
+        of_own = paddle.unsqueeze(of_cosine * cosine / (norm * norm), -1)
+        gradients.append(paddle.reshape(other * of_other - own * of_own, input1.shape))
+    return gradients
 
 
 def _check_shapes(input1: paddle.Tensor, input2: paddle.Tensor, label: paddle.Tensor) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Optional
 
 import paddle
 import paddle.nn.functional as F
 
-from paddle_margin import _checks
+from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import as_rows, filled_like
 from paddle_margin._spellings import torch_names
@@ -68,6 +69,17 @@ def multi_label_margin_loss(
     _checks.check_class_label(label)
     _check_shapes(input, label)
     _checks.check_not_sharded("multi_label_margin_loss", input=input, label=label)
+    if _fused.serves(input, label):
+        *leading, classes = input.shape or [1]
+        with _fused.labels_within(label, -1, classes):
+            return _fused.loss(
+                "multi_label_margin",
+                (input,),
+                label,
+                reduction,
+                shape=(math.prod(leading), classes),
+                result=leading,
+            )
     x, y = as_rows(input).cast("float64"), as_rows(label).cast("int64")
     _checks.check_class_range(y, -1, x.shape[1])
     # inf - inf is no term, so a NaN that came in is passed on by itself.

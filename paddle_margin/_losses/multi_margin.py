@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Optional
 
 import paddle
 
-from paddle_margin import _checks
+from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar
 from paddle_margin._spellings import torch_names
@@ -74,18 +75,35 @@ def multi_margin_loss(
     _checks.check_number(margin, "margin")
     working = _checks.working_dtype(input, "input")
     _checks.check_class_label(label)
-    x, y = _batch(input, label)
-    _checks.check_class_weight(weight, x.shape[1])
-    _checks.check_class_range(label, 0, x.shape[1])
+    rows, classes = _check_shapes(input, label)
+    _checks.check_class_weight(weight, classes)
+    if (
+        p in (1, 2)
+        and not _checks.is_tensor(margin)
+        and (weight is None or (weight.stop_gradient and _fused.serves(weight)))
+        and _fused.serves(input, label)
+    ):
+        of_class = None if weight is None else weight.cast(input.dtype)
+        gradient = partial(_gradient, label, margin, of_class) if p == 2 else None
+        with _fused.labels_within(label, 0, classes):
+            return _fused.loss(
+                "multi_margin",
+                (input,),
+                label,
+                reduction,
+                gradient,
+                shape=(rows, classes),
+                result=label.shape and [rows],
+                weight=of_class,
+                margin=margin,
+                p=p,
+            )
+    _checks.check_class_range(label, 0, classes)
+    x, y = as_rows(input).cast("float64"), _column(label)
     # float64 inside: the sum over the classes and the differences cost no accuracy then.
-    terms = _terms(
-        x.cast("float64"),
-        y,
-        scalar(margin, "float64", working),
-        rounded(p, working),
-        exact=working == "float64",
-    )
-    loss = sum_classes(terms, exact=working == "float64") / count_tensor(class_count(x))
+    exact = working == "float64"
+    terms = power(_terms(x, y, scalar(margin, "float64", working), exact), rounded(p, working))
+    loss = sum_classes(terms, exact) / count_tensor(class_count(x))
     if weight is not None:
         of_class = weight.cast(input.dtype).cast("float64")
         loss = loss * paddle.gather(of_class, paddle.flatten(y))
@@ -94,23 +112,49 @@ def multi_margin_loss(
     return reduce(loss, reduction, input.dtype, name)
 
 
-def _terms(
-    x: paddle.Tensor, y: paddle.Tensor, margin: paddle.Tensor, p: float, exact: bool
-) -> paddle.Tensor:
-    """``max(0, margin - x_y + x_j) ** p``, 0 in the column of the true class."""
+def _terms(x: paddle.Tensor, y: paddle.Tensor, margin: paddle.Tensor, exact: bool) -> paddle.Tensor:
+    """``max(0, margin - x_y + x_j)``, 0 in the column of the true class."""
     target = paddle.take_along_axis(x, y, axis=1)
     # In this order equal scores cancel exactly, whatever their offset.
     z = (x - spread_classes(target, x, exact)) + margin
-    others = paddle.arange(class_count(x), dtype="int64") != y
-    counted = paddle.logical_and(paddle.logical_or(z > 0, paddle.isnan(margin)), others)
+    counted = paddle.logical_and(paddle.logical_or(z > 0, paddle.isnan(margin)), _others(x, y))
     # inf - inf is no term, so a NaN in z says nothing: only a NaN that came in is passed on.
     nan = paddle.logical_or(paddle.isnan(x), paddle.isnan(target))
     kept = paddle.logical_or(counted, nan)
-    return power(paddle.where(kept, z, filled_like(z, 0)), p)
+    return paddle.where(kept, z, filled_like(z, 0))
 
 
-def _batch(input: paddle.Tensor, label: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
-    """The input as [N, C] and the label as [N, 1]."""
+def _others(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
+    return paddle.arange(class_count(x), dtype="int64") != y
+
+
+def _gradient(
+    label: paddle.Tensor,
+    margin: float,
+    weight: Optional[paddle.Tensor],
+    upstream: paddle.Tensor,
+    input: paddle.Tensor,
+) -> list[paddle.Tensor]:
+    """The gradient for ``p = 2`` from operators that have one, for :mod:`_fused`."""
+    x, y = as_rows(input).cast("float64"), _column(label)
+    exact = input.dtype == paddle.float64
+    terms = _terms(x, y, scalar(margin, "float64", "float64" if exact else "float32"), exact)
+    of_row = paddle.reshape(upstream, [-1, 1]) / count_tensor(class_count(x))
+    if weight is not None:
+        of_row = of_row * paddle.reshape(paddle.gather(weight.cast("float64"), y), [-1, 1])
+    slopes = (terms + terms) * of_row
+    of_target = paddle.unsqueeze(sum_classes(slopes, exact), -1)
+    slopes = paddle.where(_others(x, y), slopes, slopes - of_target)
+    return [paddle.reshape(slopes, input.shape)]
+
+
+def _column(label: paddle.Tensor) -> paddle.Tensor:
+    """The label as [N, 1]."""
+    return paddle.reshape(label.cast("int64"), [-1, 1])
+
+
+def _check_shapes(input: paddle.Tensor, label: paddle.Tensor) -> tuple[int, int]:
+    """The number of samples and of classes, as far as they are known."""
     shape, label_shape = list(input.shape), list(label.shape)
     if len(shape) > 2:
         _checks.reject_value("input to have the shape [N, C], [C] or []", shape)
@@ -126,7 +170,7 @@ def _batch(input: paddle.Tensor, label: paddle.Tensor) -> tuple[paddle.Tensor, p
             f"label to have the shape [N] or [N, 1] for an input of shape {shape}", label_shape
         )
     _checks.check_some_class(shape)
-    return as_rows(input), paddle.reshape(label.cast("int64"), [-1, 1])
+    return samples, shape[-1] if shape else 1
 
 
 class MultiMarginLoss(MarginLoss):

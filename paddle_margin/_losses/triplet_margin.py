@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Optional
 
 import paddle
 
-from paddle_margin import _checks
-from paddle_margin._distance import pairwise_distance, triplet_loss
+from paddle_margin import _checks, _fused
+from paddle_margin._distance import pairwise_distance, triplet_loss, vector_norm
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, rounded, scalar
+from paddle_margin._numerics import as_rows, filled_like, fixed, rounded, scalar
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -84,20 +86,80 @@ def triplet_margin_loss(
     _checks.check_real_number(epsilon, "epsilon")
     dtype, working = _checks.result_dtype(input=input, positive=positive, negative=negative)
     _checks.check_same_rank(input=input, positive=positive, negative=negative)
+    if (
+        p in (1, 2, float("inf"))
+        and input.dtype == positive.dtype == negative.dtype
+        and input.shape == positive.shape == negative.shape
+        and not _checks.is_tensor(margin)
+        and _fused.serves(input, positive, negative)
+    ):
+        *leading, size = input.shape or [1]
+        return _fused.loss(
+            "triplet_margin",
+            (input, positive, negative),
+            None,
+            reduction,
+            partial(_gradient, margin, rounded(epsilon, working), swap) if p == 2 else None,
+            shape=(math.prod(leading), size),
+            result=leading,
+            margin=margin,
+            p=p,
+            epsilon=epsilon,
+            swap=swap,
+        )
     order, shift = rounded(p, working), rounded(epsilon, working)
     exact = working == "float64"
     anchor = as_rows(input).cast("float64")
     near = as_rows(positive).cast("float64")
     far = as_rows(negative).cast("float64")
-    loss = triplet_loss(
-        pairwise_distance(anchor, near, order, shift, exact),
-        pairwise_distance(anchor, far, order, shift, exact),
-        pairwise_distance(near, far, order, shift, exact) if swap else None,
-        scalar(margin, "float64", working),
-    )
+    far_distance = pairwise_distance(anchor, far, order, shift, exact)
+    if swap:
+        # Paddle's minimum shares the gradient of a tie evenly.
+        swapped = pairwise_distance(near, far, order, shift, exact)
+        far_distance = paddle.minimum(far_distance, swapped)
+    near_distance = pairwise_distance(anchor, near, order, shift, exact)
+    loss = triplet_loss(near_distance, far_distance, scalar(margin, "float64", working))
     if len(input.shape) < 2:
         loss = paddle.reshape(loss, [])
     return reduce(loss, reduction, dtype, name)
+
+
+def _gradient(
+    margin: float,
+    shift: float,
+    swap: bool,
+    upstream: paddle.Tensor,
+    *vectors: paddle.Tensor,
+) -> list[paddle.Tensor]:
+    """The gradients of all three for ``p = 2`` from operators that have one, for :mod:`_fused`."""
+    working = "float64" if vectors[0].dtype == paddle.float64 else "float32"
+    rows = [as_rows(vector).cast("float64") for vector in vectors]
+    pairs = [(0, 1), (0, 2), (1, 2)][: 3 if swap else 2]
+    differences = [(rows[i] - rows[j]) + paddle.full([], shift, "float64") for i, j in pairs]
+    distances = [vector_norm(each, 2, working == "float64") for each in differences]
+    near, far, *swapped = [fixed(each) for each in distances]
+    nearest = paddle.minimum(far, swapped[0]) if swap else far
+    passes = (near - nearest) + scalar(margin, "float64", working) >= 0
+    of_near = passes.cast("float64") * upstream
+    weights = [of_near, -of_near]
+    if swap:
+        share = 0.5 * ((far < swapped[0]).cast("float64") + (far <= swapped[0]).cast("float64"))
+        weights = [of_near, -of_near * share, -of_near * (1 - share)]
+    gradients = [filled_like(rows[0], 0)] * 3
+    for (i, j), weight, difference, distance in zip(pairs, weights, differences, distances):
+        slopes = paddle.unsqueeze(weight, -1) * _direction(difference, distance)
+        gradients[i], gradients[j] = gradients[i] + slopes, gradients[j] - slopes
+    return [paddle.reshape(each, vectors[0].shape) for each in gradients]
+
+
+def _direction(difference: paddle.Tensor, distance: paddle.Tensor) -> paddle.Tensor:
+    """A vector over its norm; 0 where that is 0 or infinite."""
+    usable = paddle.logical_and(distance > 0, paddle.isfinite(distance))
+    length = paddle.where(usable, distance, filled_like(distance, 1))
+    whole = filled_like(difference, 0) + paddle.unsqueeze(usable.cast("float64"), -1) > 0
+    return paddle.where(whole, difference, filled_like(difference, 0)) / paddle.unsqueeze(
+        length, -1
+    )
 
 
 class TripletMarginLoss(MarginLoss):

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional
 
 import paddle
 
-from paddle_margin import _checks
+from paddle_margin import _checks, _fused
 from paddle_margin._distance import triplet_loss
 from paddle_margin._layer import MarginLoss
 from paddle_margin._losses.triplet_margin import triplet_margin_loss
@@ -90,19 +90,36 @@ def triplet_margin_with_distance_loss(
     dtype, working = _checks.result_dtype(input=input, positive=positive, negative=negative)
     _checks.check_same_rank(input=input, positive=positive, negative=negative)
 
-    loss = triplet_loss(
-        _measured(distance_function, input, positive),
-        _measured(distance_function, input, negative),
-        _measured(distance_function, positive, negative) if swap else None,
-        scalar(margin, "float64", working),
-    )
+    near = _measured(distance_function, input, positive)
+    far = _measured(distance_function, input, negative)
+    if swap:
+        swapped = _measured(distance_function, positive, negative)
+        # Paddle's minimum shares the gradient of a tie evenly.
+        far = paddle.minimum(*_widened(far, swapped))
+    if (
+        near.dtype == far.dtype == dtype
+        and near.shape == far.shape
+        and not _checks.is_tensor(margin)
+        and _fused.serves(near, far)
+    ):
+        return _fused.loss(
+            "triplet_margin_with_distance", (near, far), None, reduction, margin=margin
+        )
+    near, far = near.cast("float64"), far.cast("float64")
+    loss = triplet_loss(near, far, scalar(margin, "float64", working))
     return reduce(loss, reduction, dtype, name)
 
 
 def _measured(distance: Distance, u: paddle.Tensor, v: paddle.Tensor) -> paddle.Tensor:
     result = distance(u, v)
     _checks.working_dtype(result, "the result of distance_function")
-    return result.cast("float64")
+    return result
+
+
+def _widened(u: paddle.Tensor, v: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """Two distances in the dtype that both are computed in."""
+    working = _checks.result_dtype(u=u, v=v)[1]
+    return u.cast(working), v.cast(working)
 
 
 class TripletMarginWithDistanceLoss(MarginLoss):
