@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import struct
+import warnings
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Callable, Optional
 
 import paddle
@@ -76,6 +79,7 @@ class Call:
     """
 
     __slots__ = (
+        "__weakref__",
         "_gradient",
         "_gradients",
         "_inputs",
@@ -275,9 +279,27 @@ def loss(
         weight,
         (swap, margin, p, epsilon),
     )
-    if paddle.is_grad_enabled() and not all([tensor.stop_gradient for tensor in inputs]):
-        return _Graded.apply(call, *inputs)
-    return call.forward(graded=False)
+    if not paddle.is_grad_enabled() or all([tensor.stop_gradient for tensor in inputs]):
+        return call.forward(graded=False)
+    graded: Any = _Graded.apply(call, *inputs)
+    graded.register_hook(partial(_check_alive, weakref.ref(call)))
+    return graded
+
+
+def _check_alive(call: weakref.ref[Call], gradient: paddle.Tensor) -> None:
+    """Raise where Paddle would end the process: its node drops a PyLayer's context at the end.
+
+    ``paddle.grad`` works on copies of the nodes, and may do so any number of times.
+    """
+    if call() is None:
+        message = (
+            "Expected one backward() of a loss that was computed by a fused kernel, received a "
+            "second one. For more than one use paddle.grad(..., retain_graph=True), or "
+            "paddle_margin.set_backend('composed') before the loss is computed."
+        )
+        # Paddle drops the text of an error in a hook.
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        raise RuntimeError(message)
 
 
 def _scaled(slope: paddle.Tensor, of_row: paddle.Tensor) -> paddle.Tensor:

@@ -25,6 +25,7 @@ class Library:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.problem = ""
         self.instructions = ""
         self.threads = 1
@@ -98,4 +99,5 @@ def _unset_at_start() -> bool:
         return False
 
 
-library = Library(Path(__file__).parent)
+# Another folder is for kernels that were compiled to be examined.
+library = Library(Path(os.environ.get("PADDLE_MARGIN_LIBRARY") or Path(__file__).parent))

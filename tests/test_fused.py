@@ -1,0 +1,379 @@
+"""The fused kernels: they serve, they agree with the composed form, and memory stays one's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import unittest
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable
+from unittest.mock import patch
+
+import numpy as np
+import paddle
+from parameterized import parameterized
+
+import paddle_margin
+import paddle_margin.nn.functional as F
+from paddle_margin import _fused
+from paddle_margin._kernels import INSTRUCTION_SETS, Library, library
+
+ROOT = Path(__file__).parents[1]
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+LOGISTIC = ("soft_margin_loss", "multi_label_soft_margin_loss")
+SIZES = ((1, 1), (4, 3), (5, 33), (2, 1500), (700, 60))
+"""Rows and columns; the last has several tasks."""
+
+Arrays = dict[str, np.ndarray]
+Make = Callable[[Any, int, int], tuple[list[np.ndarray], list[Any], dict[str, Any]]]
+
+
+def _elementwise(inputs: int, labels: tuple[float, ...]) -> Make:
+    def make(rng: Any, rows: int, columns: int) -> Any:
+        shape = (rows, columns)
+        scores = [rng.standard_normal(shape) * 3 for _ in range(inputs)]
+        return scores, [rng.choice(labels, shape)], {}
+
+    return make
+
+
+def _class_label(rng: Any, rows: int, columns: int) -> Any:
+    weight = rng.random(columns) + 0.5
+    return (
+        [rng.standard_normal((rows, columns))],
+        [rng.integers(0, columns, rows)],
+        {"weight": weight, "p": 2},
+    )
+
+
+def _class_labels(rng: Any, rows: int, columns: int) -> Any:
+    label = rng.integers(-1, columns, (rows, columns))
+    label[:, min(4, columns) :] = -1
+    return [rng.standard_normal((rows, columns))], [label], {}
+
+
+def _soft_labels(rng: Any, rows: int, columns: int) -> Any:
+    shape = (rows, columns)
+    return (
+        [rng.standard_normal(shape) * 5],
+        [rng.choice((0, 0.25, 1), shape)],
+        {"weight": rng.random(columns)},
+    )
+
+
+def _vectors(count: int, **options: Any) -> Make:
+    def make(rng: Any, rows: int, columns: int) -> Any:
+        vectors = [rng.standard_normal((rows, columns)) for _ in range(count)]
+        labels = [rng.choice((-1, 0, 1), rows)] if count == 2 else []
+        return vectors, labels, options
+
+    return make
+
+
+def _l1(u: paddle.Tensor, v: paddle.Tensor) -> paddle.Tensor:
+    return paddle.abs(u.cast("float64") - v.cast("float64")).sum(-1).cast(u.dtype)
+
+
+LOSSES: dict[str, Make] = {
+    "hinge_embedding_loss": _elementwise(1, (-1, 0, 1)),
+    "margin_ranking_loss": _elementwise(2, (-1, 0, 1, 2)),
+    "soft_margin_loss": _elementwise(1, (-1, 1)),
+    "cosine_embedding_loss": _vectors(2),
+    "triplet_margin_loss": _vectors(3, swap=True),
+    "triplet_margin_with_distance_loss": _vectors(3, distance_function=_l1),
+    "multi_margin_loss": _class_label,
+    "multi_label_margin_loss": _class_labels,
+    "multi_label_soft_margin_loss": _soft_labels,
+}
+TABLE = [(name, *size, dtype) for name in LOSSES for size in SIZES for dtype in DTYPES]
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    before = paddle_margin.get_backend()
+    paddle_margin.set_backend(name)
+    try:
+        yield
+    finally:
+        paddle_margin.set_backend(before)
+
+
+class Example:
+    """Arguments of a loss.
+
+    Args:
+        name: the loss's function.
+        rows, columns: the shape of its inputs.
+        dtype: theirs.
+    """
+
+    def __init__(self, name: str, rows: int, columns: int, dtype: str) -> None:
+        scores, labels, options = LOSSES[name](np.random.default_rng(0), rows, columns)
+        self.function = getattr(F, name)
+        self.inputs = [paddle.to_tensor(each).cast(dtype) for each in scores]
+        for tensor in self.inputs:
+            tensor.stop_gradient = False
+        self.labels = [paddle.to_tensor(each) for each in labels]
+        self.options = options
+        if "weight" in options:
+            self.options = {**options, "weight": paddle.to_tensor(options["weight"])}
+
+    def __call__(self, reduction: str = "mean") -> paddle.Tensor:
+        return self.function(*self.inputs, *self.labels, reduction=reduction, **self.options)
+
+    def results(self, reduction: str) -> list[np.ndarray]:
+        """The loss, its gradients for two upstream gradients, and second gradients."""
+        loss = self(reduction)
+        # Of a number with many digits, a target's gradient can be a tie, which either order of
+        # adding rounds its own way.
+        weights = [paddle.ones_like(loss), paddle.full_like(loss, 3)]
+        found = [loss]
+        for weight in weights:
+            found += paddle.grad(loss, self.inputs, weight, retain_graph=True)
+        return [each.cast("float64").numpy() for each in found]
+
+    def second(self) -> list[np.ndarray]:
+        """The gradients of the sum of the squared gradients."""
+        first = paddle.grad(self(), self.inputs, create_graph=True)
+        total = sum((each.cast("float64") ** 2).sum() for each in first)
+        found = paddle.grad(total, self.inputs, allow_unused=True)
+        return [
+            np.zeros(x.shape) if each is None else each.cast("float64").numpy()
+            for x, each in zip(self.inputs, found)
+        ]
+
+
+@unittest.skipIf(library.problem, library.problem)
+class TestKernels(unittest.TestCase):
+    @parameterized.expand(TABLE)
+    def test_they_give_the_bits_of_the_composed_form(
+        self, name: str, rows: int, columns: int, dtype: str
+    ) -> None:
+        example = Example(name, rows, columns, dtype)
+        for reduction in ("none", "mean", "sum"):
+            with backend("composed"):
+                expected = example.results(reduction)
+            with backend("fused"):
+                received = example.results(reduction)
+            for ours, theirs in zip(received, expected):
+                np.testing.assert_array_equal(ours, theirs)
+
+    @parameterized.expand(
+        [(name, rows, columns) for name in LOSSES for rows, columns in SIZES[1:3]]
+    )
+    def test_second_gradients_agree(self, name: str, rows: int, columns: int) -> None:
+        example = Example(name, rows, columns, "float64")
+        with backend("composed"):
+            expected = example.second()
+        with backend("fused"):
+            received = example.second()
+        for ours, theirs in zip(received, expected):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
+
+    @parameterized.expand([(name, dtype) for name in LOSSES for dtype in DTYPES])
+    def test_they_are_called(self, name: str, dtype: str) -> None:
+        example = Example(name, 4, 3, dtype)
+        with patch.object(_fused, "loss", side_effect=_fused.loss) as called, backend("fused"):
+            example()
+        expected = 0 if name in LOGISTIC and dtype == "float64" else 1
+        self.assertEqual(called.call_count, expected)
+
+    @parameterized.expand([(name,) for name in LOSSES])
+    def test_the_number_of_threads_changes_nothing(self, name: str) -> None:
+        example = Example(name, 3000, 100, "float32")
+        before = library.threads
+        found = []
+        try:
+            for threads in (1, 2, 3, 7):
+                library.set_threads(threads)
+                found.append(example.results("mean"))
+        finally:
+            library.set_threads(before)
+        for other in found[1:]:
+            for ours, theirs in zip(other, found[0]):
+                np.testing.assert_array_equal(ours, theirs)
+
+    @parameterized.expand([(name,) for name in INSTRUCTION_SETS])
+    def test_every_instruction_set_gives_the_same_bits(self, name: str) -> None:
+        if not hasattr(library._dll, f"hinge_embedding_{name}"):
+            self.skipTest(f"no kernels for {name} in this library")
+        with patch.dict(os.environ, PADDLE_MARGIN_INSTRUCTIONS=name):
+            other = Library(library.folder)
+        if other.problem:
+            self.skipTest(other.problem)
+        self.assertEqual(other.instructions, name)
+        for stem in LOSSES:
+            example = Example(stem, 300, 70, "float32")
+            expected = example.results("mean")
+            with patch.object(_fused, "library", other):
+                received = example.results("mean")
+            for ours, theirs in zip(received, expected):
+                np.testing.assert_array_equal(ours, theirs)
+
+
+@unittest.skipIf(library.problem, library.problem)
+class TestGradients(unittest.TestCase):
+    """What was handed out stays as it is, and nobody else's memory is handed out."""
+
+    def setUp(self) -> None:
+        self.example = Example("hinge_embedding_loss", 500, 1000, "float32")
+        self.input = self.example.inputs[0]
+
+    def test_a_second_backward_is_right_after_the_first_gradient_was_overwritten(self) -> None:
+        loss = self.example()
+        first = paddle.grad(loss, self.input, retain_graph=True)[0]
+        expected = first.numpy().copy()
+        first.zero_()
+        second = paddle.grad(loss, self.input)[0]
+        np.testing.assert_array_equal(second.numpy(), expected)
+
+    def test_gradients_accumulate(self) -> None:
+        self.example().backward()
+        once = self.input.grad.numpy().copy()
+        self.example().backward()
+        np.testing.assert_array_equal(self.input.grad.numpy(), once + once)
+
+    def test_a_second_backward_is_an_error_and_not_a_crash(self) -> None:
+        loss = self.example()
+        loss.backward(retain_graph=True)
+        with warnings.catch_warnings(record=True) as caught, self.assertRaises(OSError):
+            warnings.simplefilter("always")
+            loss.backward()
+        self.assertIn("received a second one", str(caught[-1].message))
+
+    def test_changing_one_gradient_spoils_no_other(self) -> None:
+        kept = paddle.grad(self.example(), self.input)[0]
+        expected = kept.numpy().copy()
+        for _ in range(3):
+            self.example().backward()
+            self.input.clear_gradient()
+        np.testing.assert_array_equal(kept.numpy(), expected)
+
+    def test_an_argument_that_was_written_to_is_an_error_where_it_is_read_again(self) -> None:
+        loss = self.example("none").sum()
+        self.example.labels[0].zero_()
+        with self.assertRaisesRegex(Exception, "written to in place"):  # OSError from Paddle
+            loss.backward()
+
+    def test_one_tensor_as_both_inputs_gets_both_gradients(self) -> None:
+        x = paddle.to_tensor([1.0, 2.0], stop_gradient=False)
+        label = paddle.to_tensor([1.0, -1.0])
+        F.margin_ranking_loss(x, x, label, 1.0).backward()
+        np.testing.assert_array_equal(x.grad.numpy(), [0.0, 0.0])
+
+    def test_an_input_without_a_gradient_costs_the_other_nothing(self) -> None:
+        example = Example("margin_ranking_loss", 4, 3, "float32")
+        expected = example.results("mean")[2]
+        example.inputs[0].stop_gradient = True
+        example().backward()
+        self.assertIsNone(example.inputs[0].grad)
+        np.testing.assert_array_equal(example.inputs[1].grad.numpy(), expected)
+
+    def test_strided_tensors_are_read_where_they_lie(self) -> None:
+        wide = paddle.arange(24, dtype="float32").reshape([4, 6])
+        x = wide[1:, 1:5:2].detach()
+        x.stop_gradient = False
+        label = paddle.ones([3, 2])
+        loss = F.hinge_embedding_loss(x, label, reduction="none")
+        np.testing.assert_array_equal(loss.numpy(), wide.numpy()[1:, 1:5:2])
+
+    def test_labels_out_of_range_say_so(self) -> None:
+        for wrong in (-1, 3, 2**62):
+            label = paddle.to_tensor([0, wrong])
+            with self.assertRaisesRegex(ValueError, f"between 0 and 2.*received {wrong}"):
+                F.multi_margin_loss(paddle.zeros([2, 3]), label)
+        with self.assertRaisesRegex(ValueError, "between -1 and 2.*received 3"):
+            F.multi_label_margin_loss(paddle.zeros([2, 3]), paddle.full([2, 3], 3, "int64"))
+
+
+@unittest.skipIf(library.problem, library.problem)
+class TestThreads(unittest.TestCase):
+    def test_calls_from_several_threads_do_not_meet(self) -> None:
+        examples = [Example("multi_margin_loss", 3000, 100, "float32") for _ in range(4)]
+        expected = examples[0].results("mean")[:2]
+        wrong: list[int] = []
+
+        def work(index: int) -> None:
+            # Not paddle.grad, which keeps its state for the whole process.
+            example = examples[index]
+            for _ in range(20):
+                loss = example()
+                loss.backward()
+                received = [loss.numpy(), example.inputs[0].grad.numpy()]
+                example.inputs[0].clear_gradient(False)
+                if not all(map(np.array_equal, received, expected)):
+                    wrong.append(index)
+
+        threads = [threading.Thread(target=work, args=(index,)) for index in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+    def test_a_fork_starts_threads_of_its_own(self) -> None:
+        code = """
+import os, paddle, paddle_margin.nn.functional as F
+from paddle_margin._kernels import library
+library.set_threads(3)
+x, y = paddle.randn([1000, 1000]), paddle.ones([1000, 1000])
+expected = F.hinge_embedding_loss(x, y).item()
+for _ in range(5):
+    child = os.fork()
+    if not child:
+        same = [F.hinge_embedding_loss(x, y).item() == expected for _ in range(5)]
+        os._exit(0 if all(same) else 1)
+    status = os.waitpid(child, 0)[1]
+    assert status == 0, status
+    assert F.hinge_embedding_loss(x, y).item() == expected
+"""
+        self.assertEqual(_run(code).returncode, 0)
+
+
+class TestBackend(unittest.TestCase):
+    def test_an_unknown_backend_is_refused(self) -> None:
+        with self.assertRaisesRegex(ValueError, "'auto', 'fused', 'composed', received 'fast'"):
+            paddle_margin.set_backend("fast")
+
+    def test_the_environment_chooses_and_the_command_says_so(self) -> None:
+        done = _run(["-m", "paddle_margin"], PADDLE_MARGIN_BACKEND="composed")
+        self.assertIn("backend: composed (composed): asked for", done.stdout)
+        done = _run(["-m", "paddle_margin"], PADDLE_MARGIN_BACKEND="fast")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("PADDLE_MARGIN_BACKEND=fast", done.stderr)
+
+    def test_without_kernels_fused_is_refused_with_the_reason(self) -> None:
+        code = """
+from pathlib import Path
+from unittest.mock import patch
+with patch.object(Path, "glob", lambda self, pattern: iter(())):
+    import paddle_margin._kernels
+import paddle_margin, paddle
+from paddle_margin import _backend
+print(_backend.explain())
+print(paddle_margin.nn.HingeEmbeddingLoss()(paddle.ones([2]), paddle.ones([2])).item())
+try:
+    paddle_margin.set_backend("fused")
+except RuntimeError as error:
+    print(error)
+"""
+        lines = _run(code).stdout.splitlines()
+        self.assertIn("composed (auto): they are not compiled", lines[0])
+        self.assertEqual(lines[1], "1.0")
+        self.assertIn("Expected compiled kernels", lines[2])
+
+
+def _run(code: Any, **environment: str) -> subprocess.CompletedProcess[str]:
+    arguments = code if isinstance(code, list) else ["-c", code]
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
