@@ -7,7 +7,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from conformance import compare, fuzz, layers, oracle, reproduce, sharded, torch_reference
+from conformance import compare, fuzz, layers, oracle, reproduce, sharded, shown, torch_reference
 from conformance.arguments import paddle_name
 from conformance.case import Case, Loss
 from conformance.cases import all_losses
@@ -29,7 +29,7 @@ from conformance.checks import (
 )
 from conformance.clauses import is_defect
 from conformance.eager import Outcome, Row
-from conformance.implementation import Implementation, Received, load
+from conformance.implementation import Implementation, Received, UsageError, load
 from conformance.modes import GRADIENT_MODES, MODES, Graphs
 from conformance.program import GraphRow, build_program, no_graph
 from conformance.text import error_text, input_text
@@ -240,16 +240,19 @@ class Checker:
 
     def detail(self, check: Check, verdict: Verdict) -> dict[str, str]:
         """What a page shows of a check: inputs, what was expected and received, a script."""
-        if not isinstance(check.row, Case):
-            return {}
-        row = self._row_of(check.loss, check.row, check.dtype)
-        found = {"inputs": input_text(row)}
-        outcome = self._outcomes.get((row.loss.stem, row.case.id, row.dtype))
-        if check.name in ("value", "gradient") and outcome is not None:
-            expected = self._expected(row)
-            found["expected"], found["received"] = compare.shown(check.name, expected, outcome)
-        if verdict.status == FAIL:
-            found["script"] = reproduce.of_check(check, self.implementation)
+        found = {}
+        if isinstance(check.row, Case):
+            row = self._row_of(check.loss, check.row, check.dtype)
+            found["inputs"] = input_text(row)
+            outcome = self._outcomes.get((row.loss.stem, row.case.id, row.dtype))
+            if outcome is not None:
+                formula = self._expected
+                found.update(shown.texts(check.name, row, outcome, formula, self._torch))
+        if verdict.status == FAIL and check.name not in (RANDOM, SHARDED):
+            try:
+                found["script"] = reproduce.of_check(check, self.implementation)
+            except UsageError as error:
+                found["script"] = f"# {error}\n"
         return found
 
     def _shape(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
@@ -283,7 +286,7 @@ class Checker:
             budget = oracle.budget(row.loss, row.case, kind, "gradient", name)
             source = f"formula, gradient of {name}"
             found.append(compare.with_exact(row, ours, exact, budget, kind, source))
-        return max(found, key=_badness)
+        return compare.together(found)
 
     def _argument_dtype(self, row: Row, name: str) -> str:
         inputs, options = row.arguments
@@ -393,8 +396,3 @@ def _key(check: Check) -> tuple[str, str]:
 def _shares(check: Check, other: Check) -> bool:
     """Whether two checks' rows can be in one graph."""
     return check.loss is other.loss and check.name == other.name
-
-
-def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
-    ratio = verdict.measure.ratio if verdict.measure else 0.0
-    return verdict.status == FAIL, verdict.status == CONFORMANT, ratio

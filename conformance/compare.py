@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Optional
 
@@ -10,10 +12,10 @@ import numpy as np
 from mpmath import mp, mpf
 
 from conformance import oracle, ulp
-from conformance.checks import CONFORMANT, PASSED, Measure, Verdict, failed, unspecified
+from conformance.checks import CONFORMANT, FAIL, PASSED, Measure, Verdict, failed, unspecified
 from conformance.eager import Outcome, Row
 from conformance.implementation import Received
-from conformance.text import error_text, exact_text, input_text, number_text, numbers_text
+from conformance.text import error_text, input_text, number_text
 
 PRINTED_DECIMALS = 4
 """What an integer in a printed tensor stands for at least: both frameworks print more."""
@@ -72,27 +74,6 @@ def exactly(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.frompyfunc(mpf, 1, 1)(np.asarray(values, np.float64)), dtype=object)
 
 
-def shown(name: str, expected: Optional[oracle.Expected], outcome: Outcome) -> tuple[str, str]:
-    """What was expected, by which oracle, and what came, for a person to read.
-
-    Args:
-        name: ``value`` or ``gradient``.
-        expected: what the formula says.
-        outcome: what the implementation gave.
-    """
-    if expected is None:
-        return "", ""
-    if name == "value":
-        came = numbers_text(outcome.result.values) if outcome.result else instead(outcome)
-        return f"{exact_text(expected.value.values)} (formula)", came
-    wanted = [f"{n}: {exact_text(exact.values)}" for n, exact in expected.gradients.items()]
-    came = "; ".join(
-        f"{n}: {numbers_text(ours.values) if ours else no_gradient(outcome)}"
-        for n, ours in outcome.gradients.items()
-    )
-    return f"{'; '.join(wanted)} (formula)", came
-
-
 def _within(
     row: Row, got: Received, exact: oracle.Exact, permitted: np.ndarray, kind: str, source: str
 ) -> Verdict:
@@ -104,7 +85,7 @@ def _within(
         nothing = unspecified("neither the formula nor the reference claims a number here")
         return nothing if exact.values.size else PASSED
     where = input_text(row, worst.index)
-    measure = Measure(worst.distance, worst.ratio, where)
+    measure = Measure(worst.distance, worst.ratio, where, worst.histogram)
     if worst.ratio <= 1:
         return Verdict(CONFORMANT, measure=measure)
     expected = mp.nstr(exact.values[worst.index], 17)
@@ -114,6 +95,21 @@ def _within(
         f"{worst.ratio:.3g} of what is allowed, at {list(worst.index)}; {where}",
         measure,
     )
+
+
+def together(found: Sequence[Verdict]) -> Verdict:
+    """The worst of some verdicts, with the histograms of all."""
+    worst = max(found, key=_badness)
+    if worst.measure is None:
+        return worst
+    measured = [verdict.measure.histogram for verdict in found if verdict.measure]
+    counts = tuple(map(sum, zip(*measured)))
+    return replace(worst, measure=replace(worst.measure, histogram=counts))
+
+
+def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
+    ratio = verdict.measure.ratio if verdict.measure else 0.0
+    return verdict.status == FAIL, verdict.status == CONFORMANT, ratio
 
 
 def same_bits(

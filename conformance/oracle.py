@@ -7,6 +7,7 @@ arithmetic from :mod:`conformance.autodiff`.
 from __future__ import annotations
 
 import inspect
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -68,11 +69,13 @@ class Worst:
         index: where it is.
         distance: its error in ULP.
         ratio: its error over the allowed error; above 1 is a failure.
+        histogram: how many of all elements are as far from exact as ``ulp.BINS`` says.
     """
 
     index: tuple[int, ...]
     distance: float
     ratio: float
+    histogram: tuple[int, ...]
 
 
 def cotangent(shape: tuple[int, ...]) -> np.ndarray:
@@ -110,9 +113,15 @@ def evaluate(loss: Loss, case: Case, dtype: str) -> Optional[Expected]:
     if case.exact is not None or case.raises is not None:
         return None
     call = _call(loss, case, dtype)
+    if call.expected is None:
+        call.expected = _evaluated(call)
+    return call.expected
+
+
+def _evaluated(call: _Call) -> Expected:
     with mp.workdps(call.digits()):
         value, gradients = call.run({})
-    kind = result_dtype(loss, case, dtype)
+    kind = result_dtype(call.loss, call.case, call.dtype)
     precise = {
         name: min((kind, tensor.dtype), key=lambda d: ulp.FORMATS[d].precision)
         for name, tensor in call.asked.items()
@@ -180,6 +189,7 @@ class _Call:
         self.loss = loss
         self.case = case
         self.dtype = dtype
+        self.expected: Optional[Expected] = None
         self.working = result_dtype(loss, case, dtype) if case.raises is None else dtype
         names = inspect.signature(loss.formula).parameters
         defaults = {name: p.default for name, p in names.items() if name not in loss.inputs}
@@ -336,7 +346,8 @@ def worst(got: np.ndarray, exact: Exact, permitted: np.ndarray, dtype: str) -> O
         permitted: from :func:`allowed`.
         dtype: the dtype of the result.
     """
-    found = None
+    found: Optional[tuple[tuple[int, ...], float, float]] = None
+    counts = [0] * len(ulp.BINS)
     for index in np.ndindex(got.shape):
         if exact.values[index] is None:
             continue
@@ -345,7 +356,8 @@ def worst(got: np.ndarray, exact: Exact, permitted: np.ndarray, dtype: str) -> O
         ratio = float(wrong / limit) if wrong and limit and mp.isfinite(wrong) else float(wrong)
         if wrong and not limit:
             ratio = float("inf")
-        if found is None or ratio > found.ratio:
-            away = ulp.distance(float(got[index]), exact.values[index], dtype)
-            found = Worst(index, away, ratio)
-    return found
+        away = ulp.in_ulp(wrong, exact.values[index], dtype)
+        counts[bisect_left(ulp.BINS, away)] += 1
+        if found is None or ratio > found[2]:
+            found = index, away, ratio
+    return Worst(*found, tuple(counts)) if found else None

@@ -44,6 +44,10 @@ FORMATS = {
 }
 
 
+BINS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 1024.0, 1e6, float("inf"))
+"""The upper edges of histograms, in ULP; each belongs to its own bin."""
+
+
 def is_floating(dtype: str) -> bool:
     """Whether ``dtype`` is one of the four floating dtypes."""
     return dtype in FORMATS
@@ -123,7 +127,11 @@ def error(got: float, exact: mpf, dtype: str) -> mpf:
 
 def distance(got: float, exact: mpf, dtype: str) -> float:
     """The error of ``got`` in ULP of ``dtype`` at ``exact`` (see :func:`error`)."""
-    wrong = error(got, exact, dtype)
+    return in_ulp(error(got, exact, dtype), exact, dtype)
+
+
+def in_ulp(wrong: mpf, exact: mpf, dtype: str) -> float:
+    """An absolute error in ULP of ``dtype`` at ``exact``."""
     if not wrong or mp.isinf(wrong):
         return float(wrong)
     return float(wrong / ulp(exact, dtype))
