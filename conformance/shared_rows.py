@@ -55,6 +55,7 @@ def refused(
     kind: type[Exception],
     match: tuple[str, ...],
     constructor: bool = False,
+    clause: str = "C5",
     **more: Any,
 ) -> Case:
     """A row that must raise, in float32.
@@ -65,10 +66,11 @@ def refused(
         kind: as in :class:`Raises`.
         match: as in :class:`Raises`.
         constructor: as in :class:`Raises`.
+        clause: as in :class:`Case`.
         **more: as in :func:`row`.
     """
     raises = Raises(kind, match, constructor)
-    return row(id, "C5", inputs, dtypes=("float32",), raises=raises, **more)
+    return row(id, clause, inputs, dtypes=("float32",), raises=raises, **more)
 
 
 def shared(inputs: Mapping[str, Any], torch_names: Mapping[str, str]) -> tuple[Case, ...]:

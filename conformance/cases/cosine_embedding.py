@@ -21,7 +21,7 @@ TORCH_NAMES = {"label": "target"}
 
 OVERFLOWS = "C3: torch's product of both squared norms overflows"
 IN_HALF = "C3: torch's epsilon vanishes, and its squares overflow, in float16"
-NAN_GRADIENT = "torch's gradient is NaN where the loss is 0"
+NAN_GRADIENT = "C3: torch's gradient is NaN where the loss is 0"
 LABEL_OF_1 = "torch wants a 0-D label for 1-D inputs"
 
 

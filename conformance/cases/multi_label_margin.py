@@ -59,6 +59,12 @@ def refused(id: str, x: Any, y: Any, kind: type[Exception], *match: str, **more:
     return shared_rows.refused(id, {"input": x, "label": classes(y)}, kind, match, **more)
 
 
+def outside(id: str, x: Any, y: Any, *match: str) -> Case:
+    """A row with a label outside the domain, which a graph cannot see."""
+    clause = "outside the domain"
+    return refused(id, x, y, ValueError, *match, modes=GRAPH, clause=clause)
+
+
 def classes(label: Any) -> Any:
     """Class indices as an int64 tensor; an ``Array`` or a tuple as it is."""
     return label if isinstance(label, (Array, tuple)) else Array(label, "int64")
@@ -306,7 +312,7 @@ MANY = (
 
 ERRORS = (
     *(
-        refused(f"label_{name}_is_refused", X, [Y[0], label], ValueError, "-1.*3", y, modes=GRAPH)
+        outside(f"label_{name}_is_refused", X, [Y[0], label], "-1.*3", y)
         for name, label, y in (
             ("of_c", [0, 4, -1, -1], "received 4"),
             ("minus_2", [-2, -1, -1, -1], "received -2"),
@@ -315,32 +321,22 @@ ERRORS = (
             ("minus_2_after_minus_1", [0, -1, -1, -2], "received -2"),
         )
     ),
-    refused(
-        "label_of_c_unbatched_is_refused", X[0], [4, -1, -1, -1], ValueError, "3", "4", modes=GRAPH
-    ),
-    refused(
-        "label_1_of_one_class_is_refused",
-        [[2.0]],
-        [[1]],
-        ValueError,
-        "0",
-        "received 1",
-        modes=GRAPH,
-    ),
+    outside("label_of_c_unbatched_is_refused", X[0], [4, -1, -1, -1], "3", "4"),
+    outside("label_1_of_one_class_is_refused", [[2.0]], [[1]], "0", "received 1"),
     *(
         refused(f"label_{dtype}_is_refused", X, Array(Y, dtype), TypeError, "label.*integer", dtype)
         for dtype in ("float32", "float64", "bool")
     ),
     *(
-        refused(f"label_{name}_is_refused", X, y, ValueError, r"\[2, 4\]", received)
-        for name, y, received in (
-            ("of_one_row", [[3, 0, -1, -1]], r"received.*\[1, 4\]"),
-            ("of_three_rows", [*Y, Y[0]], r"received.*\[3, 4\]"),
-            ("too_narrow", [[1, -1]] * 2, r"received.*\[2, 2\]"),
-            ("too_wide", [[1, -1, -1, -1, -1]] * 2, r"received.*\[2, 5\]"),
-            ("1d", [1, 2], r"received.*\[2\]"),
-            ("0d", 1, r"received.*\[\]"),
-            ("3d", [Y], r"received.*\[1, 2, 4\]"),
+        refused(f"label_{name}_is_refused", X, y, ValueError, r"\[2, 4\]", received, clause=clause)
+        for name, y, received, clause in (
+            ("of_one_row", [[3, 0, -1, -1]], r"received.*\[1, 4\]", "broadcasting"),
+            ("of_three_rows", [*Y, Y[0]], r"received.*\[3, 4\]", "C5"),
+            ("too_narrow", [[1, -1]] * 2, r"received.*\[2, 2\]", "C5"),
+            ("too_wide", [[1, -1, -1, -1, -1]] * 2, r"received.*\[2, 5\]", "C5"),
+            ("1d", [1, 2], r"received.*\[2\]", "C5"),
+            ("0d", 1, r"received.*\[\]", "broadcasting"),
+            ("3d", [Y], r"received.*\[1, 2, 4\]", "broadcasting"),
         )
     ),
     refused("label_2d_of_one_sample", X[0], [Y[0]], ValueError, r"\[4\]", r"received.*\[1, 4\]"),

@@ -425,5 +425,6 @@ LOSS = Loss(
     torch_function="multilabel_soft_margin_loss",
     torch_names=TORCH_NAMES,
     batch=("input", "label"),
+    exempt={"kink": "the loss is smooth"},
     documentation="-sum of w[c] (y log s(x) + (1 - y) log s(-x)) / C, s(z) = 1/(1 + exp(-z))",
 )

@@ -431,6 +431,7 @@ ERRORS = (
             "0.*2",
             f"received.*{y}",
             modes=GRAPH,
+            clause="outside the domain",
         )
         for name, y in OUT_OF_RANGE
     ),
@@ -442,6 +443,7 @@ ERRORS = (
         "0.*2",
         "received.*3",
         modes=GRAPH,
+        clause="outside the domain",
     ),
     *(
         refused(
@@ -469,8 +471,18 @@ ERRORS = (
         )
     ),
     refused("label_of_wrong_length", ABOVE, [0, 1, 2], ValueError, r"\[[2N]\]", r"\[3\]"),
-    refused("label_of_1_for_2_rows", ABOVE, [0], ValueError, r"\[[2N]\]", r"\[1\]"),
-    refused("label_0d_for_2_rows", ABOVE, 0, ValueError, r"\[[2N]\]", r"\[\]"),
+    *(
+        refused(
+            f"label_{name}_for_2_rows",
+            ABOVE,
+            label,
+            ValueError,
+            r"\[[2N]\]",
+            shape,
+            clause="broadcasting",
+        )
+        for name, label, shape in (("of_1", [0], r"\[1\]"), ("0d", 0, r"\[\]"))
+    ),
     refused("label_n_by_2", ABOVE, [[0, 1], [1, 2]], ValueError, r"\[[2N]\]", r"\[2, 2\]"),
     refused("label_row", ABOVE, [[0, 1]], ValueError, r"\[[2N]\]", r"\[1, 2\]"),
     refused("label_of_2_for_unbatched", [0.0, 0.5, 1.0], [0, 1], ValueError, r"\[[1N]\]", r"\[2\]"),

@@ -386,5 +386,6 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=("input", "label"),
+    exempt={"kink": "the loss is smooth"},
     documentation="log(1 + exp(-y x))",
 )

@@ -21,8 +21,8 @@ NAMES = ("input", "positive", "negative")
 TORCH_NAMES = {"input": "anchor", "epsilon": "eps"}
 
 NO_MARGIN_0 = "torch refuses margin 0"
-IN_HALF = "torch's distances overflow in float16"
-NAN_GRADIENT = "torch's gradient is NaN where the loss is 0"
+IN_HALF = "C3: torch's distances overflow in float16"
+NAN_GRADIENT = "C3: torch's gradient is NaN where the loss is 0"
 GRAPH = "a graph has no values to check"
 
 
@@ -612,6 +612,7 @@ ERRORS = (
             f"received.*{value}",
             margin=value,
             constructor=True,
+            clause="outside the domain",
         )
         for name, value in (("minus_1", -1.0), ("slightly_negative", -1e-09), ("minus_inf", -INF))
     ),
@@ -624,6 +625,7 @@ ERRORS = (
         margin=Array(-0.5),
         constructor=True,
         modes=GRAPH,
+        clause="outside the domain",
     ),
     *(
         refused(
