@@ -180,7 +180,7 @@ class Checker:
         kind = row.result_dtype
         budget = oracle.budget(row.loss, row.case, kind, "value")
         exact = expected.value if expected else None
-        found = compare.with_torch(row, got, torch.value, exact, budget, kind)
+        found = compare.with_other(row, got, torch.value, exact, budget, kind, "torch")
         for name, theirs in torch.gradients.items():
             if found.status == FAIL or expected is None:
                 break
@@ -192,7 +192,7 @@ class Checker:
             kind = expected.gradient_dtypes[name]
             budget = oracle.budget(row.loss, row.case, kind, "gradient", name)
             exact = expected.gradients[name]
-            found = compare.with_torch(row, ours, theirs, exact, budget, kind)
+            found = compare.with_other(row, ours, theirs, exact, budget, kind, "torch")
         return Verdict(found.status, found.text)
 
     def _drop_in(self, row: Row, outcome: Outcome, got: Received) -> Verdict:

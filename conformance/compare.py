@@ -37,35 +37,39 @@ def with_exact(
     return _within(row, got, exact, oracle.allowed(exact, budget, kind), kind, source)
 
 
-def with_torch(
+def with_other(
     row: Row,
     got: Received,
-    torch: np.ndarray,
+    other: np.ndarray,
     exact: Optional[oracle.Exact],
     budget: float,
     kind: str,
+    source: str,
 ) -> Verdict:
-    """Compare with torch's result, which may be as far from exact as it is.
+    """Compare with another result, which may be as far from exact as it is.
 
     Args:
         row: the row.
         got: what was received.
-        torch: torch's elements in float64.
+        other: the other result's elements in float64.
         exact: the exact values, where the formula claims any.
         budget: ULP allowed, before the condition number.
         kind: the dtype whose ULP count.
+        source: where the other result comes from.
     """
-    values = exactly(torch)
+    values = exactly(other)
     target = oracle.Exact(values, np.abs(values))
     if exact is None:
-        return _within(row, got, target, oracle.allowed(target, budget, kind), kind, "torch")
+        return _within(row, got, target, oracle.allowed(target, budget, kind), kind, source)
     if exact.values.shape != values.shape:
-        return failed(f"expected torch's shape {list(values.shape)}, formula {exact.values.shape}")
+        return failed(
+            f"expected {source}'s shape {list(values.shape)}, formula {exact.values.shape}"
+        )
     own = np.frompyfunc(lambda t, e: mpf(0) if e is None else ulp.error(float(t), e, kind), 2, 1)
     permitted = oracle.allowed(exact, budget, kind) + own(values, exact.values)
     claimed = np.frompyfunc(lambda t, e: None if e is None else t, 2, 1)(values, exact.values)
     target = oracle.Exact(np.asarray(claimed, dtype=object), target.scale)
-    return _within(row, got, target, np.asarray(permitted, dtype=object), kind, "torch")
+    return _within(row, got, target, np.asarray(permitted, dtype=object), kind, source)
 
 
 def exactly(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ Each namespace is given to the suite as ``tests.implementations.hinge:<name>``.
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import sys
 import warnings
 from types import SimpleNamespace
@@ -103,6 +105,18 @@ def _other_in_graphs(input: Any, label: Any, **options: Any) -> Any:
     return result if paddle.in_dynamic_mode() else result + 1
 
 
+def _refuses_shards(input: Any, label: Any, **options: Any) -> Any:
+    if input.is_dist():
+        raise ValueError("Expected a tensor of one process, received a DistTensor.")
+    return right(input, label, **options)
+
+
+def _dies_on_shards(input: Any, label: Any, **options: Any) -> Any:
+    if input.is_dist():
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return right(input, label, **options)
+
+
 correct = SimpleNamespace(hinge_embedding_loss=right)
 wrong_sign = _variant(_wrong_sign)
 wrong_kink = _variant(_wrong_kink)
@@ -117,3 +131,5 @@ changes_its_input = _variant(_changes_its_input)
 answers_differently = _variant(_answers_differently)
 no_gradient = _variant(_no_gradient)
 other_in_graphs = _variant(_other_in_graphs)
+refuses_shards = _variant(_refuses_shards)
+dies_on_shards = _variant(_dies_on_shards)
