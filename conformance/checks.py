@@ -101,7 +101,8 @@ class Measure:
         distance: in ULP.
         ratio: the error over what is allowed.
         input: the arguments there, in decimal and hex.
-        histogram: how many elements are as far from exact as ``ulp.BINS`` says.
+        histogram: how many elements are as far from exact as ``ulp.BINS`` says, in ULP of the
+            largest term that went into each.
     """
 
     distance: float

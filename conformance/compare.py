@@ -12,6 +12,7 @@ import numpy as np
 from mpmath import mp, mpf
 
 from conformance import oracle, ulp
+from conformance.autodiff import each
 from conformance.checks import CONFORMANT, FAIL, PASSED, Measure, Verdict, failed, unspecified
 from conformance.eager import Outcome, Row
 from conformance.implementation import Received
@@ -58,7 +59,7 @@ def with_other(
         source: where the other result comes from.
     """
     values = exactly(other)
-    target = oracle.Exact(values, np.abs(values))
+    target = oracle.Exact(values, each(abs, values))
     if exact is None:
         return _within(row, got, target, oracle.allowed(target, budget, kind), kind, source)
     if exact.values.shape != values.shape:

@@ -69,7 +69,8 @@ class Worst:
         index: where it is.
         distance: its error in ULP.
         ratio: its error over the allowed error; above 1 is a failure.
-        histogram: how many of all elements are as far from exact as ``ulp.BINS`` says.
+        histogram: how many of all elements are as far from exact as ``ulp.BINS`` says, in ULP of
+            the largest term that went into each, as budgets count them.
     """
 
     index: tuple[int, ...]
@@ -132,7 +133,7 @@ def _evaluated(call: _Call) -> Expected:
 def by_hand(case: Case, dtype: str) -> Exact:
     """``case.exact``, rounded to the dtype as the row's inputs are."""
     values = _exact(ulp.quantize(case.exact, dtype))
-    return Exact(values, np.abs(values))
+    return Exact(values, each(abs, values))
 
 
 def second_gradients(loss: Loss, case: Case) -> dict[str, Exact]:
@@ -356,8 +357,9 @@ def worst(got: np.ndarray, exact: Exact, permitted: np.ndarray, dtype: str) -> O
         ratio = float(wrong / limit) if wrong and limit and mp.isfinite(wrong) else float(wrong)
         if wrong and not limit:
             ratio = float("inf")
-        away = ulp.in_ulp(wrong, exact.values[index], dtype)
-        counts[bisect_left(ulp.BINS, away)] += 1
+        largest = max(abs(exact.values[index]), exact.scale[index])
+        counts[bisect_left(ulp.BINS, ulp.in_ulp(wrong, largest, dtype))] += 1
         if found is None or ratio > found[2]:
+            away = ulp.distance(float(got[index]), exact.values[index], dtype)
             found = index, away, ratio
     return Worst(*found, tuple(counts)) if found else None

@@ -45,7 +45,7 @@ FORMATS = {
 
 
 BINS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 1024.0, 1e6, float("inf"))
-"""The upper edges of histograms, in ULP; each belongs to its own bin."""
+"""The upper edges of histograms, in ULP; each is in its own bin."""
 
 
 def is_floating(dtype: str) -> bool:
