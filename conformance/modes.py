@@ -62,11 +62,13 @@ class Graphs:
         rows: those that ran eagerly.
     """
 
+    # Of all losses together: SOT takes equal code of an earlier loss for this one's.
+    _numbers = itertools.count()
+
     def __init__(self, rows: Sequence[GraphRow]) -> None:
         self._rows = rows
         self._found: dict[str, dict[tuple[str, str], Found]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
-        self._numbers = itertools.count()
         self._translated: dict[Any, Any] = {}
 
     def close(self) -> None:
