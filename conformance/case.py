@@ -135,12 +135,14 @@ class LayerState:
         options: the constructor's arguments.
         extra_repr: the text that ``extra_repr`` must give.
         state: the names that ``state_dict`` must hold.
+        torch: why torch cannot have such a layer; ``None`` where it can.
     """
 
     id: str
     options: Options
     extra_repr: str
     state: tuple[str, ...] = ()
+    torch: Optional[str] = None
 
 
 @dataclass(frozen=True)

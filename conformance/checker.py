@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance import compare, fuzz, layers, oracle, reproduce, sharded, shown, torch_reference
 from conformance.arguments import paddle_name
-from conformance.case import Case, Loss
+from conformance.case import Case, LayerState, Loss
 from conformance.cases import all_losses
 from conformance.checks import (
     CONFORMANT,
@@ -128,6 +128,8 @@ class Checker:
             return "rows of the same options run in every mode; --profile exhaustive runs this one"
         if implementation.kind != "paddle" and name in (*OF_PADDLE, *MODES):
             return "Paddle's execution modes, signatures and shards do not apply"
+        if implementation.kind == "torch" and isinstance(check.row, LayerState) and check.row.torch:
+            return check.row.torch
         of_layer = check.row == "layer" or name in ("error_layer", *layers.STATE_PROPERTIES)
         if (of_layer or name == "layer") and implementation.layer(loss) is None:
             return f"{implementation.name} has no {loss.layer}"

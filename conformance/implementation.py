@@ -101,6 +101,11 @@ class Implementation(ABC):
     def version(self) -> str:
         """The version that the register's entries speak of."""
 
+    @property
+    def paddle(self) -> str:
+        """The version of Paddle that it runs on; an empty text where it does not."""
+        return ""
+
     @abstractmethod
     def tensor(self, argument: Tensor) -> Any:
         """Make a tensor."""
@@ -134,6 +139,13 @@ class PaddleImplementation(Implementation):
 
         package = self.name.partition(":")[0].partition(".")[0]
         return str(getattr(importlib.import_module(package), "__version__", paddle.__version__))
+
+    @property
+    def paddle(self) -> str:
+        """The version of Paddle."""
+        import paddle
+
+        return str(paddle.__version__)
 
     def tensor(self, argument: Tensor) -> Any:
         """Make a ``paddle.Tensor`` on the CPU."""
@@ -223,7 +235,8 @@ class TorchImplementation(Implementation):
         result = result.detach()
         if dtype == "bfloat16":
             return Received(dtype, result.view(self._torch.int16).numpy().view(np.uint16))
-        return Received(dtype, result.numpy())
+        # Forced, as torch leaves zeros unmade in some second gradients.
+        return Received(dtype, result.numpy(force=True))
 
     def gradients(
         self, result: Any, inputs: Sequence[Any], cotangent: np.ndarray, create_graph: bool = False

@@ -621,6 +621,7 @@ LOSS = Loss(
             LearnedDistance(),
             "margin=1.0, swap=False, reduction='mean'",
             ("distance_function.weight", "distance_function.bias"),
+            torch="the distance is a layer of Paddle's",
         ),
     ),
     torch_names=TORCH_NAMES,
