@@ -95,7 +95,9 @@ class Run:
         )
         made = self.implementation
         self._live_torch = config.getoption("torch") == "live"
-        self._register = register.read(Path(config.getoption("register")), made.name, made.version)
+        self._register = register.read(
+            Path(config.getoption("register")), made.name, made.version, made.paddle
+        )
         self._details = config.getoption("details")
         self._part, self._parts = (int(n) for n in config.getoption("fraction").split("/"))
         self._checker: Optional[Checker] = None
