@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn, Optional
@@ -206,7 +207,10 @@ class _Keeper:
         self.run = session.config.pluginmanager.getplugin("conformance-run")
 
 
-COMMANDS = {"reproduce": _reproduce}
+COMMANDS = {
+    "reproduce": _reproduce,
+    "report-upstream": lambda argv: import_module("conformance.upstream").main(argv),
+}
 """What the first argument may be."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,8 +77,12 @@ def _lines(row: Row, name: str) -> Iterator[str]:
     yield "import torch" if torch else "import paddle"
     yield from _imports(row.implementation, row.loss)
     yield "inf, nan = float('inf'), float('nan')"
+    yield f"{'torch' if torch else 'paddle'}.set_printoptions(precision=17)"
     maker = _Maker(torch)
     prepared = row.prepare(maker.tensor)
+    for value in prepared.options.values():
+        if type(value).__module__.startswith("conformance.cases."):
+            yield from _definition(type(value))
     for variable, value in prepared.given.items():
         if isinstance(value, _Made):
             yield f"{variable} = {value.text}"
@@ -95,6 +101,9 @@ def _lines(row: Row, name: str) -> Iterator[str]:
         yield f"result = layer({', '.join(inputs)})"
     elif name == "error_program":
         yield from _program(parts, row)
+        return
+    elif name == "warning":
+        yield from _warning(row, parts)
         return
     else:
         yield f"result = function({', '.join(parts)})"
@@ -166,8 +175,21 @@ def _written(value: Any) -> str:
     return value.name if isinstance(value, _Made) else _literal(value)
 
 
+def _definition(kind: type) -> Iterator[str]:
+    """A class of the rows, such as a distance, as far as calling it goes, with its helpers."""
+    methods = [kind.__dict__[n] for n in ("__init__", "__call__") if n in kind.__dict__]
+    named = {name for method in methods for name in method.__code__.co_names}
+    functions = inspect.getmembers(sys.modules[kind.__module__], inspect.isfunction)
+    yield "from typing import Any"
+    yield from (inspect.getsource(value).rstrip() for name, value in functions if name in named)
+    yield f"class {kind.__name__}:"
+    yield from (inspect.getsource(method).rstrip() for method in methods)
+
+
 def _literal(value: Any) -> str:
     text = repr(value)
+    if type(value).__module__.startswith("conformance.cases.") and text.isidentifier():
+        text += "()"
     try:
         ast.parse(text, mode="eval")
     except SyntaxError:
@@ -221,6 +243,19 @@ def _gradient(row: Row, asked: list[str], torch: bool, second: bool) -> Iterator
         yield f"print('expected gradient of {name}', {exact_text(exact.values)!r}, '(formula)')"
     yield f"for name, gradient in zip({[paddle_name(row.loss, a) for a in asked]!r}, gradients):"
     yield "    print('received gradient of', name, gradient)"
+
+
+def _warning(row: Row, parts: list[str]) -> Iterator[str]:
+    """The call, and what it warns of."""
+    case = row.case
+    wanted = [case.warns.__name__, *case.warns_match] if case.warns else []
+    yield "import warnings"
+    yield "with warnings.catch_warnings(record=True) as caught:"
+    yield "    warnings.simplefilter('always')"
+    yield f"    result = function({', '.join(parts)})"
+    yield f"print('expected warnings', {wanted!r})"
+    yield "print('received warnings', [f'{w.category.__name__}: {w.message}' for w in caught])"
+    yield "print('of', result)"
 
 
 def _result_shape(row: Row) -> tuple[int, ...]:
@@ -301,5 +336,11 @@ def _layer_lines(check: Check, implementation: Implementation) -> Iterator[str]:
     made = tensors(row, maker.tensor)
     options = ", ".join(f"{key}={_written(value)}" for key, value in made.items())
     yield f"layer = {loss.layer}({options})"
+    if check.name in ("pickle", "deepcopy"):
+        copy = "pickle.loads(pickle.dumps(layer))" if check.name == "pickle" else "deepcopy(layer)"
+        yield "import pickle; from copy import deepcopy"
+        yield "print('expected', layer, '(its copy)')"
+        yield f"print('received', {copy})"
+        return
     yield f"print('expected', {row.extra_repr!r}, {list(row.state)!r})"
     yield "print('received', layer.extra_repr(), list(layer.state_dict()))"
