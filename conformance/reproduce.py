@@ -24,7 +24,7 @@ from conformance.program import specified
 from conformance.text import exact_text
 
 LARGE = 400
-"""Tensors of more elements than this are written as ``np.full`` or as a seed's."""
+"""Tensors of more elements than this are written shorter where they repeat."""
 
 
 def script(check_id: str, implementation: str) -> str:
@@ -166,6 +166,8 @@ def _array(values: np.ndarray) -> str:
         first = values.ravel()[0]
         if np.all(values == first):
             return f"np.full({values.shape}, {first.item()!r})"
+        if len(values) > 1 and np.all(values == values[:1]):
+            return f"np.repeat({_array(values[:1])}, {len(values)}, axis=0)"
     if not values.size:
         return f"np.zeros({values.shape})"
     return f"np.array({values.tolist()!r})"
