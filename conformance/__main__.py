@@ -13,28 +13,16 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, Optional
 
+from conformance import commands
 from conformance.checks import PROFILES
 from conformance.findings import Report, write_text
-
-FAILED, USAGE = 1, 2
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        _refuse(message)
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f"conformance: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(USAGE)
+from conformance.usage import FAILED, Parser, refuse
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m conformance",
         description=__doc__,
         epilog="Other commands, each with --help: " + ", ".join(COMMANDS),
@@ -99,14 +87,14 @@ def _reproduce(argv: Sequence[str]) -> int:
     from conformance import reproduce
     from conformance.implementation import UsageError
 
-    parser = _Parser(prog="python -m conformance reproduce", allow_abbrev=False)
+    parser = Parser(prog="python -m conformance reproduce", allow_abbrev=False)
     parser.add_argument("case", metavar="CASE_ID", help="STEM/ROW[/DTYPE[/PROPERTY]]")
     _add_implementation(parser)
     options = parser.parse_args(argv)
     try:
         print(reproduce.script(options.case, options.implementation), end="")
     except UsageError as error:
-        _refuse(str(error))
+        refuse(str(error))
     return 0
 
 
@@ -168,11 +156,11 @@ def _checked(options: argparse.Namespace) -> Report:
         codes = pytest.ExitCode
         if keeper.run is None or status not in (codes.OK, codes.TESTS_FAILED):
             if status == codes.NO_TESTS_COLLECTED:
-                _refuse(f"-k {options.k!r} selects no check; --list prints their ids")
+                refuse(f"-k {options.k!r} selects no check; --list prints their ids")
             if status == codes.INTERRUPTED:
-                _refuse("interrupted; no report was written")
+                refuse("interrupted; no report was written")
             said = [line for line in errors.getvalue().splitlines() if line.strip()]
-            _refuse(said[-1].replace("ERROR: ", "") if said else f"pytest ended with {status!r}")
+            refuse(said[-1].replace("ERROR: ", "") if said else f"pytest ended with {status!r}")
         if options.junit_xml:
             write_text(Path(options.junit_xml), junit.read_text(encoding="utf-8"))
     found: Report = keeper.run.report
@@ -210,6 +198,10 @@ class _Keeper:
 COMMANDS = {
     "reproduce": _reproduce,
     "report-upstream": lambda argv: import_module("conformance.upstream").main(argv),
+    "page": commands.page,
+    "compare": commands.compare,
+    "coverage": commands.coverage,
+    "ulp": commands.ulp,
 }
 """What the first argument may be."""
 
