@@ -92,10 +92,11 @@ def issue(entry_id: str, path: Path = register.DEFAULT) -> str:
     entries = register.read(path, made.name, made.version, made.paddle)
     entry = next((entry for entry in entries.entries if entry.id == entry_id), None)
     if entry is None:
-        spoken = f"Paddle {table['paddle']}" if "paddle" in table else table["versions"]
+        spoken, version = f"{made.name} {table['versions']}", made.version
+        if "paddle" in table:
+            spoken, version = f"Paddle {table['paddle']}", made.paddle
         raise UsageError(
-            f"report-upstream {entry_id}: it speaks of {made.name} {spoken}, "
-            f"installed is {made.version}{' on Paddle ' + made.paddle if made.paddle else ''}"
+            f"report-upstream {entry_id}: it speaks of {spoken}, installed is {version}"
         )
     check, verdict, script = _shown(candidates(entries, entry), made, entry_id)
     expected = _expected(check, verdict)
@@ -236,16 +237,17 @@ def received(script: str) -> str:
     Raises:
         UsageError: it does not end.
     """
-    environment = {**os.environ, "GLOG_minloglevel": "3", "PYTHONWARNINGS": "ignore"}
-    environment.pop("PYTHONPATH", None)
+    # The implementation may be a module of the folder that this runs in.
+    path = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    settings = {"PYTHONPATH": path, "GLOG_minloglevel": "3", "PYTHONWARNINGS": "ignore"}
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        path = Path(folder, "issue.py")
-        path.write_text(script, encoding="utf-8")
+        file = Path(folder, "issue.py")
+        file.write_text(script, encoding="utf-8")
         try:
             done = subprocess.run(
-                [sys.executable, str(path)],
+                [sys.executable, str(file)],
                 cwd=folder,
-                env=environment,
+                env={**os.environ, **settings},
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,

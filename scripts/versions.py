@@ -31,7 +31,7 @@ import pages  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from conformance.checks import FAIL, PROFILES, VERDICTS  # noqa: E402
+from conformance.checks import PROFILES, VERDICTS  # noqa: E402
 from conformance.findings import Report  # noqa: E402
 
 PADDLES = ("3.1.1", "3.2.2", "3.3.1")
@@ -123,7 +123,7 @@ def environment(folder: Path, pins: Mapping[str, str]) -> Path:
         pins: packages and their versions.
     """
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not _is_ready(python, pins):
+    if not is_ready(python, pins):
         print(f"{folder.name}: installing into {folder}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         wanted = [*(f"{name}=={version}" for name, version in pins.items()), *requirements()]
@@ -131,7 +131,7 @@ def environment(folder: Path, pins: Mapping[str, str]) -> Path:
     return python
 
 
-def _is_ready(python: Path, pins: Mapping[str, str]) -> bool:
+def is_ready(python: Path, pins: Mapping[str, str]) -> bool:
     """Whether an environment has its pins, which pip installs together with all else."""
     if not python.exists():
         return False
@@ -161,28 +161,40 @@ def _summary(reports: Mapping[str, Report]) -> Table:
 
 def table(reports: Mapping[str, Report]) -> str:
     """What each version gets wrong, and what each run found, in Markdown."""
-    theirs = {name: r for name, r in reports.items() if r.implementation != "paddle_margin.nn"}
-    lines = _table(["difference", *theirs], _differences(theirs.values()))
+    lines: list[str] = []
+    for name in dict.fromkeys(report.implementation for report in reports.values()):
+        own = {key: r for key, r in reports.items() if r.implementation == name}
+        versions = [key.rpartition("-")[2] for key in own]
+        lines += [*_table([f"`{name}`", *versions], _differences(list(own.values()))), ""]
     found = ([name, *map(report.count, VERDICTS)] for name, report in reports.items())
-    return "\n".join([*lines, "", *_table(["run", *VERDICTS], found)])
+    return "\n".join([*lines, *_table(["run", *VERDICTS], found)])
 
 
-def _differences(reports: Iterable[Report]) -> Iterable[list[object]]:
-    """How many checks each difference fails in each version, by its number and its entries."""
-    reports = list(reports)
+def _differences(reports: Sequence[Report]) -> Iterable[list[object]]:
+    """How many checks each difference fails in each version.
+
+    Those of the list of 24 by their number, then defects of a reference and what some versions
+    have and others do not, then the rest together.
+    """
     counts = [Counter(finding.entry for finding in report.findings) for report in reports]
-    groups: dict[Optional[int], dict[str, None]] = defaultdict(dict)
-    for report in reports:
-        for entry in report.register:
-            groups[None if entry["defect"] else entry["divergence"]][entry["id"]] = None
-    others = groups.pop(None, {})
-    for number, ids in sorted(groups.items(), key=lambda item: item[0] or 0):
-        names = ", ".join(f"`{each}`" for each in ids)
-        yield [f"{number}. {names}", *(sum(count[i] for i in ids) or "–" for count in counts)]
-    defects = {e["id"] for report in reports for e in report.register if e["defect"]}
-    for words, own in (("others", set(others) - defects), ("defects of torch", defects)):
-        yield [f"{len(own)} {words}", *(sum(count[i] for i in own) or "–" for count in counts)]
-    yield ["FAIL", *(report.count(FAIL) or "–" for report in reports)]
+    entries = {entry["id"]: entry for report in reports for entry in report.register}
+    groups: dict[object, list[str]] = defaultdict(list)
+    for entry_id, entry in entries.items():
+        found = {count[entry_id] for count in counts}
+        apart = f"`{entry_id}`" if entry["defect"] or len(found) > 1 else ""
+        groups[entry["divergence"] or apart].append(entry_id)
+    others = groups.pop("", [])
+    numbers = sorted(number for number in groups if isinstance(number, int))
+    for number in numbers:
+        names = ", ".join(f"`{each}`" for each in groups[number])
+        yield [f"{number}. {names}", *_counted(groups.pop(number), counts)]
+    yield from ([name, *_counted(ids, counts)] for name, ids in groups.items())
+    if others:
+        yield [f"{len(others)} others", *_counted(others, counts)]
+
+
+def _counted(ids: Sequence[str], counts: Sequence[Counter[str]]) -> list[object]:
+    return [sum(count[i] for i in ids) or "–" for count in counts]
 
 
 def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
