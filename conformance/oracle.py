@@ -27,6 +27,12 @@ LARGEST_SECOND = 200
 REDUCTION_BUDGET = {"float16": 1.0, "bfloat16": 1.0, "float32": 4.0, "float64": 64.0}
 """What a mean or a sum may add to the elements' own budget (contract, section 5)."""
 
+GRADIENT_OF_A_MEAN = 2.0
+"""What a mean adds to the budget of a gradient, of what it may: ``1 / n`` and a product with it.
+
+Not in half precision, which is rounded once, after them.
+"""
+
 
 @dataclass(frozen=True)
 class Exact:
@@ -120,14 +126,34 @@ def evaluate(loss: Loss, case: Case, dtype: str) -> Optional[Expected]:
 
 
 def _evaluated(call: _Call) -> Expected:
-    with mp.workdps(call.digits()):
+    with mp.workdps(call.digits(1.0)):
         value, gradients = call.run({})
     kind = result_dtype(call.loss, call.case, call.dtype)
     precise = {
         name: min((kind, tensor.dtype), key=lambda d: ulp.FORMATS[d].precision)
         for name, tensor in call.asked.items()
     }
+    for name, tensor in call.asked.items():
+        if tensor.dtype == "float16" and precise[name] == "bfloat16":
+            gradients[name] = _in_range(gradients[name], tensor.dtype)
     return Expected(value, gradients, kind, precise)
+
+
+def _in_range(exact: Exact, dtype: str) -> Exact:
+    """A gradient of a finer precision and a smaller range than its result: float16 of bfloat16.
+
+    What overflows is infinity, and what is below the smallest normal number is as uncertain as it.
+    """
+    normal = mpf(ulp.FORMATS[dtype].smallest_normal)
+
+    def held(value: Optional[mpf]) -> Optional[mpf]:
+        beyond = value is not None and ulp.rounds_to_infinity(value, dtype)
+        return mp.sign(value) * mp.inf if beyond else value
+
+    def scale(value: Optional[mpf], own: mpf) -> mpf:
+        return max(own, normal) if value else own
+
+    return Exact(each(held, exact.values), each(scale, exact.values, exact.scale))
 
 
 def by_hand(case: Case, dtype: str) -> Exact:
@@ -216,10 +242,10 @@ class _Call:
         every = every[np.isfinite(every) & (every > 0)]
         return (float(every.min()), float(every.max())) if every.size else (1.0, 1.0)
 
-    def digits(self) -> int:
-        """Enough digits that adding the largest and the smallest argument is exact."""
-        smallest, largest = self.sizes()
-        return ulp.DIGITS + int(np.log10(largest) - np.log10(smallest))
+    def digits(self, *others: float) -> int:
+        """Enough digits that adding the largest and the smallest argument, or another, is exact."""
+        every = (*self.sizes(), *others)
+        return ulp.DIGITS + int(np.log10(max(every)) - np.log10(min(every)))
 
     def moved(self, step: mpf) -> dict[str, np.ndarray]:
         """How far each argument moves along ``second_cotangent``."""
@@ -302,8 +328,12 @@ def budget(
     """
     call = _call(loss, case, dtype)
     if quantity == "gradient":
-        summed = argument is not None and _is_summed(call, argument)
-        return loss.budget.gradient[dtype] + (REDUCTION_BUDGET[dtype] if summed else 0.0)
+        more = 0.0
+        if argument is not None and _is_summed(call, argument):
+            more = REDUCTION_BUDGET[dtype]
+        elif call.reduction == "mean" and dtype == ulp.computed_in(dtype):
+            more = GRADIENT_OF_A_MEAN
+        return loss.budget.gradient[dtype] + more
     own = loss.budget.value[dtype]
     if callable(own):
         first: Tensor = call.given[loss.inputs[0]]
