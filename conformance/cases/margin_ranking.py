@@ -191,6 +191,17 @@ EXTREMES = (
     row("largest_float32", "C1", [3.4e38, -3.4e38], [0.0, 0.0], [-1.0, 1.0], dtypes=F32),
     row("difference_overflows_float32", "C1", [3.4e38], [-3.4e38], [-1.0], dtypes=F32),
     row("difference_overflows_float64", "C1", [1.7e308], [-1.7e308], [-1.0], dtypes=F64),
+    row(
+        "difference_overflows_float32_but_not_its_mean",
+        "C1",
+        [-3e38, 0.0, 0.0, 0.0],
+        [3e38, 0.0, 0.0, 0.0],
+        [1.0] * 4,
+        reduction="mean",
+        dtypes=F32,
+        torch="C3: torch overflows before it divides",
+        note="6e38 / 4",
+    ),
     row("largest_float16", "C1", [65504.0, 3e4], [0.0, -3e4], [-1.0] * 2, dtypes=("float16",)),
     row("huge_and_apart_by_1", "C1", [16777215.0], [16777216.0], [1.0], dtypes=SINGLE),
     row("margin_larger_than_input_dtype", "margin", [1.0], [0.5], [1.0], margin=1e6),
@@ -204,6 +215,17 @@ EXTREMES = (
         note="rounding decides which side of the kink it is on, so no gradient is asked for",
     ),
     row("cancellation_of_scores", "C1", [0.1 + 0.2, 1e3 + 0.1], [0.3001, 1e3], [-1.0, -1.0]),
+)
+
+GRADIENT_OF_A_MEAN = row(
+    "label_gradient_of_a_mean_of_5",
+    "accuracy",
+    [1 + 17 * 2.0**-52, 0.0, 0.0, 0.0, 0.0],
+    [-1.432, 0.0, 0.0, 0.0, 0.0],
+    [-1.0] * 5,
+    reduction="mean",
+    dtypes=F64,
+    note="the difference, 1 / 5 and their product are three roundings: 1.6 ULP",
 )
 
 DTYPES = tuple(
@@ -409,6 +431,7 @@ LOSS = Loss(
         *LABELS,
         *NOT_FINITE,
         *EXTREMES,
+        GRADIENT_OF_A_MEAN,
         *DTYPES,
         *BROADCASTING,
         *SHAPES,

@@ -39,11 +39,12 @@ def formula(input: Any, label: Any, p: Any = 1, margin: Any = 1.0, weight: Any =
 
 def _sample(x: np.ndarray, y: int, p: mpf, limit: Any) -> Number:
     working = x[y].working
+    used = [*x, *([limit] if isinstance(limit, Number) else [])]
     others = [x[j] for j in range(len(x)) if j != y]
     if any(mp.isnan(number.value) for number in x):
-        return undefined(x, working)
+        return undefined(used, working)
     if mp.isnan(limit.value if isinstance(limit, Number) else limit) and others:
-        return undefined([*x, *([limit] if isinstance(limit, Number) else [])], working)
+        return undefined(used, working)
     terms = [_term(x[y], other, p, limit) for other in others if other.value != -mp.inf]
     return total(terms if x[y].value != mp.inf else [], working) / len(x)
 
@@ -205,6 +206,16 @@ NOT_FINITE = (
     ),
     row("nan_of_the_only_class", "NaN and infinity", [[NAN]], [0], torch=SWALLOWS_NAN),
     row("margin_inf", "margin", [[0.0, 1.0, 2.0]], [0], margin=INF),
+    row(
+        "margin_inf_p_1_3",
+        "margin",
+        [[0.0, 1.0, 2.0]],
+        [0],
+        margin=INF,
+        p=1.3,
+        torch=ONLY_1_AND_2,
+        note="loss and gradient are infinite",
+    ),
     row("margin_nan", "margin", [[0.0, 1.0, 2.0]], [0], margin=NAN, torch=SWALLOWS_NAN),
     row("margin_nan_one_class", "margin", [[2.0]], [0], margin=NAN),
 )

@@ -156,6 +156,18 @@ ACCURACY = (
     row("lead_of_700_float64", "accuracy", [700.0], [1.0], dtypes=F64),
     row("lead_of_745_is_subnormal_float64", "accuracy", [745.0], [1.0], dtypes=F64),
     row("lead_of_800_vanishes", "accuracy", [800.0], [1.0]),
+    *(
+        row(
+            f"leads_of_{name}_vanish_in_a_sum",
+            "accuracy",
+            [lead] * 8,
+            [1.0] * 8,
+            reduction="sum",
+            dtypes=F64,
+            note="Paddle's exp gives 5.6e-309 of each",
+        )
+        for name, lead in (("715", 715.0), ("1e300", 1e300))
+    ),
     row(
         "sweep_from_minus_80_to_80", "accuracy", np.linspace(-80, 80, 41), np.ones(41), dtypes=WIDE
     ),
@@ -214,6 +226,15 @@ LABELS = (
     ),
     learned("label_gradient", "gradients", X, Y, reduction="mean"),
     learned("label_gradient_of_0", "gradients", X, [0.0] * 3, reduction="sum"),
+    row(
+        "label_gradient_of_float16_that_vanishes",
+        "gradients",
+        Array([2.0**-77, 2.0**-80, 2.0**-88], "bfloat16"),
+        Array([1.0, -1.0, 1.0], "float16", grad=True),
+        dtypes=F32,
+        torch=NO_LABEL_GRADIENT,
+        note="Paddle casts 2**-77 to a float16 of 6e-5",
+    ),
     *(
         row(
             f"label_gradient_of_{dtype}",

@@ -71,7 +71,8 @@ def _norm(vector: np.ndarray, p: mpf) -> Number:
     sizes = [abs(number) for number in vector]
     if any(mp.isnan(size.value) for size in sizes):
         return undefined(vector, working)
-    if p > 0 and any(mp.isinf(size.value) for size in sizes):
+    infinite = [mp.isinf(size.value) for size in sizes]
+    if (p > 0 and any(infinite)) or (p < 0 and infinite and all(infinite)):
         return Number(mp.inf, working, sources=[(number, mp.nan, ZERO) for number in vector])
     if mp.isinf(p):
         return maximum(sizes) if p > 0 else -maximum([-size for size in sizes])
@@ -387,6 +388,7 @@ NOT_FINITE = (
         )
     ),
     row("nan_where_the_clamp_is_shut", "NaN and infinity", ORIGIN, FIVE, [[NAN, 1e4]]),
+    row("nan_beside_an_infinity", "NaN and infinity", [[NAN, INF]], FIVE, SIX),
     row("nan_swap", "NaN and infinity", [[NAN, 1.0]], FIVE, SIX, swap=True),
     *(
         row(
@@ -415,6 +417,35 @@ NOT_FINITE = (
             ("3_minus_inf", 3, -INF, NAN_GRADIENT),
             ("1", 1, INF, None),
             ("inf", INF, INF, None),
+        )
+    ),
+    *(
+        row(
+            f"negative_of_infinities_p_{name}",
+            "NaN and infinity",
+            ORIGIN,
+            FIVE,
+            [[INF, -INF]],
+            p=p,
+            torch=torch,
+            note="the smallest of them is infinite too",
+        )
+        for name, p, torch in (("minus_1", -1, NAN_GRADIENT), ("minus_inf", -INF, None))
+    ),
+    *(
+        row(
+            f"negative_inf_p_{name}",
+            "NaN and infinity",
+            ORIGIN,
+            FIVE,
+            [[INF, 1.0]],
+            p=p,
+            note=note,
+        )
+        for name, p, note in (
+            ("0", 0, "2 - 2 + 1"),
+            ("minus_1", -1, "12/7 - 1 + 1"),
+            ("minus_inf", -INF, "3 - 1 + 1"),
         )
     ),
     *(

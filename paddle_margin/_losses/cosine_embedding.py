@@ -18,6 +18,7 @@ from paddle_margin._numerics import (
     filled_like,
     fixed,
     scalar,
+    widened,
 )
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce, sum_classes
@@ -91,8 +92,8 @@ def cosine_embedding_loss(
     y = comparable(label)
     # Vectors whose label is outside must not bring NaN into a gradient.
     counted = paddle.unsqueeze(paddle.logical_or(equal(y, 1), equal(y, -1)), -1)
-    a = _where_counted(counted, as_rows(input1).cast("float64"))
-    b = _where_counted(counted, as_rows(input2).cast("float64"))
+    a = _where_counted(counted, widened(as_rows(input1), "float64"))
+    b = _where_counted(counted, widened(as_rows(input2), "float64"))
     cosine = _cosine(a, b, exact=working == "float64")
     if len(label.shape) == 0:
         cosine = paddle.reshape(cosine, [])

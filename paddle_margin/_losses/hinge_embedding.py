@@ -8,7 +8,14 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import broadcast, clamp_passing, comparable, equal, margin_like
+from paddle_margin._numerics import (
+    broadcast,
+    clamp_passing,
+    comparable,
+    equal,
+    margin_like,
+    widened,
+)
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -70,10 +77,11 @@ def hinge_embedding_loss(
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
     same_shape = _checks.check_broadcast(input=input, label=label)
-    x, y = input.cast(working), comparable(label)
+    # float64 inside: a term that float32 cannot hold may have a mean that it can.
+    x, y = widened(input, "float64"), comparable(label)
     if not same_shape:
         x, y = broadcast(x, y)
-    hinge = clamp_passing(margin_like(margin, x) - x)
+    hinge = clamp_passing(margin_like(margin, x, working) - x)
     loss = paddle.where(equal(y, 1), x, paddle.where(equal(y, -1), hinge, x + hinge))
     return reduce(loss, reduction, input.dtype, name)
 

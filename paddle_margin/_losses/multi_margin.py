@@ -8,7 +8,7 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar
+from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import class_count, count_tensor, reduce, spread_classes, sum_classes
 
@@ -79,7 +79,7 @@ def multi_margin_loss(
     _checks.check_class_range(label, 0, x.shape[1])
     # float64 inside: the sum over the classes and the differences cost no accuracy then.
     terms = _terms(
-        x.cast("float64"),
+        widened(x, "float64"),
         y,
         scalar(margin, "float64", working),
         rounded(p, working),
@@ -87,7 +87,7 @@ def multi_margin_loss(
     )
     loss = sum_classes(terms, exact=working == "float64") / count_tensor(class_count(x))
     if weight is not None:
-        of_class = weight.cast(input.dtype).cast("float64")
+        of_class = widened(weight.cast(input.dtype), "float64")
         loss = loss * paddle.gather(of_class, paddle.flatten(y))
     if len(label.shape) == 0:
         loss = paddle.reshape(loss, [])

@@ -15,6 +15,7 @@ from paddle_margin._numerics import (
     is_plus_infinity,
     product_error,
     softplus,
+    widened,
 )
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
@@ -70,7 +71,7 @@ def soft_margin_loss(
     working = _checks.working_dtype(input, "input")
     _checks.check_real_label(label)
     same_shape = _checks.check_broadcast(input=input, label=label)
-    x, y = input.cast("float64"), label.cast("float64")
+    x, y = widened(input, "float64"), widened(label, "float64")
     if not same_shape:
         x, y = broadcast(x, y)
     # At infinity the loss is 0, and a factor of 0 times infinity must not reach a gradient.
@@ -78,7 +79,7 @@ def soft_margin_loss(
     x = paddle.where(certain, filled_like(x, 0), x)
     y = paddle.where(certain, filled_like(y, 0), y)
     lead = x * y
-    loss = softplus(-lead, input.dtype)
+    loss = softplus(-lead)
     if working == "float64":
         # At yx = 80 the rounding of the product alone would cost 40 ULP.
         error = product_error(fixed(x), fixed(y), fixed(lead))

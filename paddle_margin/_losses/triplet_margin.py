@@ -10,7 +10,7 @@ import paddle
 from paddle_margin import _checks
 from paddle_margin._distance import pairwise_distance, triplet_loss
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, rounded, scalar
+from paddle_margin._numerics import as_rows, rounded, scalar, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -86,9 +86,9 @@ def triplet_margin_loss(
     _checks.check_same_rank(input=input, positive=positive, negative=negative)
     order, shift = rounded(p, working), rounded(epsilon, working)
     exact = working == "float64"
-    anchor = as_rows(input).cast("float64")
-    near = as_rows(positive).cast("float64")
-    far = as_rows(negative).cast("float64")
+    anchor = widened(as_rows(input), "float64")
+    near = widened(as_rows(positive), "float64")
+    far = widened(as_rows(negative), "float64")
     loss = triplet_loss(
         pairwise_distance(anchor, near, order, shift, exact),
         pairwise_distance(anchor, far, order, shift, exact),

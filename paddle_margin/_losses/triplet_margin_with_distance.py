@@ -11,7 +11,7 @@ from paddle_margin import _checks
 from paddle_margin._distance import triplet_loss
 from paddle_margin._layer import MarginLoss
 from paddle_margin._losses.triplet_margin import triplet_margin_loss
-from paddle_margin._numerics import scalar
+from paddle_margin._numerics import scalar, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -102,7 +102,7 @@ def triplet_margin_with_distance_loss(
 def _measured(distance: Distance, u: paddle.Tensor, v: paddle.Tensor) -> paddle.Tensor:
     result = distance(u, v)
     _checks.working_dtype(result, "the result of distance_function")
-    return result.cast("float64")
+    return widened(result, "float64")
 
 
 class TripletMarginWithDistanceLoss(MarginLoss):
