@@ -108,6 +108,8 @@ class Case:
         batch: names of inputs whose first dimension is the batch, which the modes with an
             unknown batch leave open; ``None`` follows ``Loss.batch``.
         note: why the row is there, where its id does not say it all.
+        drawn: whether the row was drawn, so that a gradient is claimed only where rounding does
+            not decide which one is right.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Case:
     modes: Optional[str] = None
     batch: Optional[tuple[str, ...]] = None
     note: str = ""
+    drawn: bool = False
 
 
 @dataclass(frozen=True)

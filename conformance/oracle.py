@@ -7,6 +7,7 @@ arithmetic from :mod:`conformance.autodiff`.
 from __future__ import annotations
 
 import inspect
+import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from conformance import ulp
 from conformance.arguments import Tensor, arguments, paddle_name, result_dtype
 from conformance.autodiff import Number, backward, each, total
 from conformance.case import Case, Loss
+from conformance.kinks import doubting
 
 STEP = mpf(10) ** -25
 """The step of the differences that give second gradients, in units of the smallest argument."""
@@ -26,7 +28,6 @@ LARGEST_SECOND = 200
 """Rows of more elements than this have no second gradient."""
 REDUCTION_BUDGET = {"float16": 1.0, "bfloat16": 1.0, "float32": 4.0, "float64": 64.0}
 """What a mean or a sum may add to the elements' own budget (contract, section 5)."""
-
 GRADIENT_OF_A_MEAN = 2.0
 """What a mean adds to the budget of a gradient, of what it may: ``1 / n`` and a product with it.
 
@@ -126,7 +127,7 @@ def evaluate(loss: Loss, case: Case, dtype: str) -> Optional[Expected]:
 
 
 def _evaluated(call: _Call) -> Expected:
-    with mp.workdps(call.digits(1.0)):
+    with mp.workdps(call.digits(1.0)), doubting(call.case.drawn):
         value, gradients = call.run({})
     kind = result_dtype(call.loss, call.case, call.dtype)
     precise = {
@@ -356,14 +357,16 @@ def allowed(exact: Exact, budget: float, dtype: str) -> np.ndarray:
     where the value is under it; nothing where the formula is exactly 0 in exact steps.
     """
 
+    normal, nothing = mpf(ulp.FORMATS[dtype].smallest_normal), mpf(0)
+
     def of(value: Optional[mpf], scale: mpf) -> mpf:
         if value is None:
             return mp.inf
-        if not mp.isfinite(value) or (value == 0 and scale == 0):
-            return mpf(0)
-        normal = mpf(ulp.FORMATS[dtype].smallest_normal)
-        error = budget * ulp.ulp(max(abs(value), scale), dtype)
-        return error + normal if abs(value) < normal else error
+        if not ulp.is_finite(value) or not (value or scale):
+            return nothing
+        size = abs(value)
+        error = budget * ulp.ulp(max(size, scale), dtype)
+        return error + normal if size < normal else error
 
     return each(of, exact.values, exact.scale)
 
@@ -377,19 +380,22 @@ def worst(got: np.ndarray, exact: Exact, permitted: np.ndarray, dtype: str) -> O
         permitted: from :func:`allowed`.
         dtype: the dtype of the result.
     """
-    found: Optional[tuple[tuple[int, ...], float, float]] = None
+    found: Optional[tuple[int, float]] = None
     counts = [0] * len(ulp.BINS)
-    for index in np.ndindex(got.shape):
-        if exact.values[index] is None:
+    elements = list(zip(got.ravel().tolist(), exact.values.flat, exact.scale.flat, permitted.flat))
+    for place, (value, expected, scale, limit) in enumerate(elements):
+        if expected is None:
             continue
-        wrong = ulp.error(float(got[index]), exact.values[index], dtype)
-        limit = permitted[index]
-        ratio = float(wrong / limit) if wrong and limit and mp.isfinite(wrong) else float(wrong)
-        if wrong and not limit:
-            ratio = float("inf")
-        largest = max(abs(exact.values[index]), exact.scale[index])
-        counts[bisect_left(ulp.BINS, ulp.in_ulp(wrong, largest, dtype))] += 1
-        if found is None or ratio > found[2]:
-            away = ulp.distance(float(got[index]), exact.values[index], dtype)
-            found = index, away, ratio
-    return Worst(*found, tuple(counts)) if found else None
+        wrong, ratio, away = ulp.error(value, expected, dtype), 0.0, 0.0
+        if wrong:
+            ratio = float(wrong / limit) if limit and ulp.is_finite(wrong) else math.inf
+            away = ulp.in_ulp(wrong, max(abs(expected), scale), dtype)
+        counts[bisect_left(ulp.BINS, away)] += 1
+        if found is None or ratio > found[1]:
+            found = place, ratio
+    if found is None:
+        return None
+    place, ratio = found
+    index = tuple(int(i) for i in np.unravel_index(place, got.shape))
+    value, expected, _, _ = elements[place]
+    return Worst(index, ulp.distance(value, expected, dtype), ratio, tuple(counts))
