@@ -12,6 +12,8 @@ from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
+from conformance.domain import Domain
+
 FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")
 """The dtypes that a row runs in unless it says otherwise."""
 
@@ -177,6 +179,7 @@ class Loss:
             as NumPy object arrays and every option but ``reduction``; returns the ``none``
             result as an object array.
         budget: the accuracy that is promised.
+        domain: what the arguments may be.
         torch_function: torch's name of the function, where it differs.
         torch_names: Paddle's argument names to torch's.
         batch: inputs whose first dimension is the batch.
@@ -193,6 +196,7 @@ class Loss:
     differentiable: tuple[str, ...]
     formula: Callable[..., Any]
     budget: Budget
+    domain: Domain
     cases: tuple[Case, ...] = ()
     layers: tuple[LayerState, ...] = ()
     torch_function: Optional[str] = None

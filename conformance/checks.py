@@ -14,7 +14,7 @@ from typing import Any, Optional, Union
 from conformance import exhaustive, layers
 from conformance.arguments import Tensor, arguments
 from conformance.case import FLOAT_DTYPES, Case, LayerState, Loss
-from conformance.domain import documented
+from conformance.documented import documented
 from conformance.modes import MODES
 from conformance.program import has_open_dimensions
 

@@ -11,6 +11,7 @@ from mpmath import mp, mpf
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, each, select, sqrt, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, Domain, Interval, Labels, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -510,6 +511,30 @@ ERRORS = (
 )
 
 TYPICAL = {"input1": A, "input2": B, "label": Y}
+VECTORS = Reals(
+    {**dict.fromkeys((*HALF, "float32"), Interval(1e-3, 1e18)), "float64": Interval(1e-3, 1e75)},
+    vectors=True,
+)
+DOMAIN = Domain(
+    shapes=(("N D", "N D", "N"), ("D", "D", "1")),
+    hostile_shapes=(("D", "D", ""), ("N D", "1 D", "N"), ("1 D", "N D", "N"), ("N D", "N D", "1")),
+    inputs={
+        "input1": VECTORS,
+        "input2": VECTORS,
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, NAN, INF, -INF),
+            dtypes=("float32", "float64", "int64", "int32"),
+            hostile_dtypes=("int8", "float16", "bfloat16"),
+        ),
+    },
+    options={
+        "margin": margins(documented=Interval(-1.0, 1.0), hostile=(INF, -INF, NAN)),
+        "reduction": REDUCTION,
+    },
+    empty=True,
+)
+
 LOSS = Loss(
     stem="cosine_embedding",
     function="cosine_embedding_loss",
@@ -523,6 +548,7 @@ LOSS = Loss(
         value={"float16": 2, "bfloat16": 2, "float32": 8, "float64": 8},
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,

@@ -9,6 +9,7 @@ import numpy as np
 from conformance import shared_rows
 from conformance.autodiff import clamp, each, select
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -339,6 +340,21 @@ ERRORS = (
 )
 
 TYPICAL = {"input": X, "label": Y}
+DOMAIN = Domain(
+    shapes=(("N ...", "N ..."),),
+    hostile_shapes=(("", ""), ("N C", "C"), ("N C", "N 1"), ("N C", "1"), ("N C", ""), ("", "N")),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, -0.0, NAN, INF, -INF),
+            hostile_dtypes=("int64", "int32", "int8", "float16", "bfloat16"),
+        ),
+    },
+    options={"margin": margins(hostile=(INF, -INF, NAN)), "reduction": REDUCTION},
+    exhaustive=({"label": 1.0}, {"label": -1.0}, {"label": 2.0}),
+)
+
 LOSS = Loss(
     stem="hinge_embedding",
     function="hinge_embedding_loss",
@@ -352,6 +368,7 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 1, "float64": 1},
         gradient={"float16": 2, "bfloat16": 2, "float32": 1, "float64": 1},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,

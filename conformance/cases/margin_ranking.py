@@ -9,6 +9,7 @@ import numpy as np
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, each
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -412,6 +413,30 @@ ERRORS = (
 )
 
 TYPICAL = {"input": A, "other": B, "label": Y}
+DOMAIN = Domain(
+    shapes=(("N ...", "N ...", "N ..."),),
+    hostile_shapes=(
+        ("", "", ""),
+        ("N C", "N C", "C"),
+        ("N C", "1 C", "N 1"),
+        ("N C", "C", ""),
+        ("C", "N C", "1"),
+    ),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "other": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, 0.3, -0.0, 1e-30, NAN, INF, -INF),
+            hostile_dtypes=("int64", "int32", "int8", "float16", "bfloat16"),
+        ),
+    },
+    options={"margin": margins(hostile=(INF, -INF, NAN)), "reduction": REDUCTION},
+    exhaustive=tuple(
+        {"other": other, "label": label} for other in (0.0, 0.625) for label in (1.0, -1.0, 2.0)
+    ),
+)
+
 LOSS = Loss(
     stem="margin_ranking",
     function="margin_ranking_loss",
@@ -425,6 +450,7 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 2, "float64": 2},
         gradient={"float16": 2, "bfloat16": 2, "float32": 1, "float64": 1},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,

@@ -11,6 +11,7 @@ from mpmath import mp
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed
+from conformance.domain import REDUCTION, SUMMABLE, Classes, Domain, Reals
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -352,6 +353,13 @@ ERRORS = (
 )
 
 TYPICAL = {"input": X, "label": Array(Y, "int64")}
+DOMAIN = Domain(
+    shapes=(("N C", "N C"),),
+    hostile_shapes=(("C", "C"), ("", "")),
+    inputs={"input": Reals(SUMMABLE), "label": Classes(-1, hostile_dtypes=("int16", "int8"))},
+    options={"reduction": REDUCTION},
+)
+
 LOSS = Loss(
     stem="multi_label_margin",
     function="multi_label_margin_loss",
@@ -370,6 +378,7 @@ LOSS = Loss(
         },
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,

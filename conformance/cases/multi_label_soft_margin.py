@@ -11,6 +11,7 @@ from mpmath import mp
 from conformance import shared_rows
 from conformance.autodiff import Number, complement, each, softplus, total
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, Weights
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -382,6 +383,27 @@ ERRORS = (
     ),
 )
 
+DOMAIN = Domain(
+    shapes=(("N C", "N C"),),
+    hostile_shapes=(
+        ("", ""),
+        ("C", "C"),
+        ("N D C", "N D C"),
+        ("N C", "C"),
+        ("N C", "N 1"),
+        ("N C", ""),
+    ),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, 0.0),
+            (0.5, 0.1, 0.9, -0.0, 2.0, -1.0, NAN),
+            hostile_dtypes=("int64", "int32", "int8", "float16", "bfloat16", "bool"),
+        ),
+    },
+    options={"weight": Weights(), "reduction": REDUCTION},
+)
+
 LOSS = Loss(
     stem="multi_label_soft_margin",
     function="multi_label_soft_margin_loss",
@@ -400,6 +422,7 @@ LOSS = Loss(
         },
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *ACCURACY,

@@ -10,6 +10,16 @@ from mpmath import mp, mpf
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, power, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import (
+    REDUCTION,
+    Classes,
+    Domain,
+    Interval,
+    Numbers,
+    Reals,
+    Weights,
+    margins,
+)
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -506,6 +516,23 @@ def _budget(few: int) -> Any:
 
 
 TYPICAL = {"input": ABOVE, "label": Array(BELOW, "int64")}
+RAISABLE = Interval(1e-100, 1e100)
+"""Sizes of which float64 holds the third powers, and the accuracy of the power 1.3 as well."""
+DOMAIN = Domain(
+    shapes=(("N C", "N"),),
+    hostile_shapes=(("N C", "N 1"), ("C", ""), ("C", "1"), ("", "")),
+    inputs={
+        "input": Reals({"float64": RAISABLE}),
+        "label": Classes(0, hostile_dtypes=("int16", "uint8")),
+    },
+    options={
+        "p": Numbers((1, 2), drawn=(1, 2), hostile=(0.5, 1.3, 1.5, 2.0, 3)),
+        "margin": margins(Interval(-1e100, 1e100), hostile=(INF, NAN)),
+        "weight": Weights(),
+        "reduction": REDUCTION,
+    },
+)
+
 LOSS = Loss(
     stem="multi_margin",
     function="multi_margin_loss",
@@ -519,6 +546,7 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 4, "float64": _budget(6)},
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,

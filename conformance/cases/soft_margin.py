@@ -10,6 +10,7 @@ import numpy as np
 from conformance import shared_rows
 from conformance.autodiff import Number, each, softplus
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -376,6 +377,22 @@ ERRORS = tuple(
     )
 )
 
+DOMAIN = Domain(
+    shapes=(("N ...", "N ..."),),
+    hostile_shapes=(("", ""), ("N C", "C"), ("N C", "N 1"), ("N C", "1"), ("N C", ""), ("", "N")),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, 0.3, -0.0, 1e-30, 1e4, NAN, INF, -INF),
+            dtypes=("float32", "float64", "int64", "int32"),
+            hostile_dtypes=("int8", "float16", "bfloat16"),
+        ),
+    },
+    options={"reduction": REDUCTION},
+    exhaustive=({"label": 1.0}, {"label": -1.0}, {"label": 0.375}),
+)
+
 LOSS = Loss(
     stem="soft_margin",
     function="soft_margin_loss",
@@ -389,6 +406,7 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 2, "float64": 2},
         gradient={"float16": 1, "bfloat16": 1, "float32": 4, "float64": 4},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *ACCURACY,

@@ -11,6 +11,7 @@ from mpmath import mp, mpf
 from conformance import shared_rows
 from conformance.autodiff import ZERO, Number, clamp, maximum, power, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Raises, Repeat
+from conformance.domain import FLAG, POSITIVE, REDUCTION, Domain, Interval, Numbers, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -722,6 +723,31 @@ ERRORS = (
 
 TYPICAL = dict(zip(NAMES, X))
 SPELLINGS = (shared_rows.row("torch_spelling_of_epsilon", "names", TYPICAL, eps=0.25, dtypes=F32),)
+VECTORS = Reals(
+    {
+        **dict.fromkeys((*HALF, "float32"), Interval(1e-12, 1e18)),
+        "float64": Interval(1e-100, 1e100),
+    },
+)
+SHAPES_OF_VECTORS = (("N D",) * 3, ("N ... D",) * 3)
+ONE_ROW = (("D",) * 3, ("N D", "N D", "1 D"), ("1 D", "N D", "N D"), ("N D", "1 D", "N D"))
+DOMAIN = Domain(
+    shapes=SHAPES_OF_VECTORS,
+    hostile_shapes=(("",) * 3, *ONE_ROW, ("N D", "N D", "N 1")),
+    inputs=dict.fromkeys(NAMES, VECTORS),
+    options={
+        "margin": margins(Interval(0.0, 1e300), POSITIVE, hostile=(-0.0, INF, NAN)),
+        "p": Numbers(
+            Interval(1.0, INF),
+            drawn=(2, 1, 3, 1.5, 4, 2.5),
+            hostile=(0.5, -1, INF, -INF),
+        ),
+        "epsilon": Numbers(POSITIVE, drawn=(1e-6, 1e-7, 0.1), hostile=(0, -0.25, 1000.0)),
+        "swap": FLAG,
+        "reduction": REDUCTION,
+    },
+)
+
 LOSS = Loss(
     stem="triplet_margin",
     function="triplet_margin_loss",
@@ -736,6 +762,7 @@ LOSS = Loss(
         value={"float16": 2, "bfloat16": 2, "float32": 8, "float64": 8},
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,

@@ -14,6 +14,7 @@ from conformance.autodiff import Number, total, undefined
 from conformance.case import Array, Case, LayerState, Loss, Printed, Repeat
 from conformance.cases import triplet_margin
 from conformance.cases.triplet_margin import NAMES, A, N, P, X, losses
+from conformance.domain import FLAG, POSITIVE, REDUCTION, Choice, Domain, Interval, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -585,6 +586,24 @@ SHARED = tuple(
     replace(case, torch=NO_FLAGS) if {"size_average", "reduce"} & set(case.options) else case
     for case in shared_rows.shared(TYPICAL, TORCH_NAMES)
 )
+VECTORS = replace(
+    triplet_margin.VECTORS,
+    magnitudes={**triplet_margin.VECTORS.magnitudes, "float16": Interval(1e-3, 50.0)},
+    special=False,
+)
+"""A given distance's infinity and NaN are the user's, and so is float16's overflow in it."""
+DOMAIN = Domain(
+    shapes=triplet_margin.SHAPES_OF_VECTORS,
+    hostile_shapes=triplet_margin.ONE_ROW,
+    inputs=dict.fromkeys(NAMES, VECTORS),
+    options={
+        "distance_function": Choice((None,), (Double(),), callables=True),
+        "margin": margins(Interval(0.0, 1e300), POSITIVE, hostile=(-0.0, INF, NAN)),
+        "swap": FLAG,
+        "reduction": REDUCTION,
+    },
+)
+
 LOSS = Loss(
     stem="triplet_margin_with_distance",
     function="triplet_margin_with_distance_loss",
@@ -596,6 +615,7 @@ LOSS = Loss(
     differentiable=NAMES,
     formula=formula,
     budget=triplet_margin.LOSS.budget,
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINDS,
