@@ -59,7 +59,7 @@ class Checker:
         self._outcomes: dict[tuple[str, str, str], Outcome] = {}
         self._graphs: dict[str, Graphs] = {}
         self._selected = [check for check in selected if check.name in MODES]
-        self._last: tuple[Optional[tuple[str, str, str]], Optional[oracle.Expected]] = None, None
+        self._last: tuple[Optional[Row], Optional[oracle.Expected]] = None, None
         self._row: Optional[Row] = None
         self._loss: Optional[Loss] = None
         self._drop_in_for: Optional[Implementation] = None
@@ -104,12 +104,15 @@ class Checker:
         row = self._row_of(check.loss, check.row, check.dtype)
         if check.name in MODES:
             return self._mode(check, row)
-        outcome = self._outcome(row)
-        if check.name in self._on_outcome:
-            return self._on_outcome[check.name](row, outcome)
+        return self.judge(row, self._outcome(row), check.name)
+
+    def judge(self, row: Row, outcome: Outcome, name: str) -> Verdict:
+        """Make the check of one property of what an eager run gave."""
+        if name in self._on_outcome:
+            return self._on_outcome[name](row, outcome)
         if outcome.result is not None:
-            return self._on_result[check.name](row, outcome, outcome.result)
-        if check.name in ("unchanged", "layer"):
+            return self._on_result[name](row, outcome, outcome.result)
+        if name in ("unchanged", "layer"):
             return not_run("the function returned no tensor to compare with")
         return failed(f"expected a tensor, received {compare.instead(outcome)}; {input_text(row)}")
 
@@ -151,9 +154,8 @@ class Checker:
         return self._outcomes[key]
 
     def _expected(self, row: Row) -> Optional[oracle.Expected]:
-        key = (row.loss.stem, row.case.id, row.dtype)
-        if self._last[0] != key:
-            self._last = key, oracle.evaluate(row.loss, row.case, row.dtype)
+        if self._last[0] is not row:
+            self._last = row, oracle.evaluate(row.loss, row.case, row.dtype)
         return self._last[1]
 
     def _value(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
