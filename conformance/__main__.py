@@ -100,11 +100,11 @@ def _reproduce(argv: Sequence[str]) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from conformance.cases import all_losses
-    from conformance.checks import checks_of
+    from conformance.checks import checks_of, part_of
 
-    for loss in all_losses().values():
-        for check in checks_of(loss, options.profile, options.seed):
-            print(check.id)
+    losses = all_losses().values()
+    every = [c.id for loss in losses for c in checks_of(loss, options.profile, options.seed)]
+    print("\n".join(part_of(every, options.fraction)))
     return 0
 
 
@@ -155,8 +155,11 @@ def _checked(options: argparse.Namespace) -> Report:
             status = pytest.main(arguments, plugins=[keeper])
         codes = pytest.ExitCode
         if keeper.run is None or status not in (codes.OK, codes.TESTS_FAILED):
+            if keeper.run is not None and keeper.run.ended_because:
+                refuse(keeper.run.ended_because)
             if status == codes.NO_TESTS_COLLECTED:
-                refuse(f"-k {options.k!r} selects no check; --list prints their ids")
+                part = "" if options.fraction == "1/1" else f" of part {options.fraction}"
+                refuse(f"-k {options.k!r} selects no check{part}; --list prints their ids")
             if status == codes.INTERRUPTED:
                 refuse("interrupted; no report was written")
             said = [line for line in errors.getvalue().splitlines() if line.strip()]
@@ -173,9 +176,12 @@ def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     folder = Path(__file__).parent
     arguments = [str(folder / "cases"), "-c", os.devnull, f"--rootdir={folder}", "--noconftest"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:warnings", "-s"]
+    arguments += ["-p", "no:faulthandler"]
     arguments += ["-p", "xdist.plugin", "-p", "conformance.plugin"]
     # A loss's checks stay together until a worker has nothing left to do.
-    arguments += [f"-n{options.n}", "--dist=worksteal"] if options.n else []
+    if options.n:
+        # What ends a worker counts as a failure; the plugin says when it happens too often.
+        arguments += [f"-n{options.n}", "--dist=worksteal", "--max-worker-restart=9999"]
     for name in ("implementation", "torch", "profile", "fraction", "seed", "limit"):
         arguments.append(f"--{name}={getattr(options, name)}")
     if options.k is not None:
@@ -207,4 +213,7 @@ COMMANDS = {
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        refuse("interrupted")

@@ -29,7 +29,7 @@ from conformance.checks import (
 )
 from conformance.clauses import is_defect
 from conformance.eager import Outcome, Row
-from conformance.implementation import Implementation, Received, UsageError, load
+from conformance.implementation import Implementation, Received, load
 from conformance.modes import GRADIENT_MODES, MODES, Graphs
 from conformance.program import GraphRow, build_program, no_graph
 from conformance.text import error_text, input_text
@@ -49,12 +49,19 @@ class Checker:
         implementation: what is under test.
         live_torch: whether torch is computed now instead of read from the recording.
         selected: the checks that will be asked for.
+        go_on: called where a check comes to another of its parts, with the row that it then runs
+            eagerly, or an empty text.
     """
 
     def __init__(
-        self, implementation: Implementation, live_torch: bool, selected: Iterable[Check]
+        self,
+        implementation: Implementation,
+        live_torch: bool,
+        selected: Iterable[Check],
+        go_on: Callable[[str], None] = lambda row: None,
     ) -> None:
         self.implementation = implementation
+        self._go_on = go_on
         self._torch = torch_reference.live if live_torch else torch_reference.recorded
         self._outcomes: dict[tuple[str, str, str], Outcome] = {}
         self._graphs: dict[str, Graphs] = {}
@@ -90,7 +97,7 @@ class Checker:
 
     def run(self, check: Check) -> Verdict:
         """Make one check."""
-        reason = self._missing(check)
+        reason = self.missing(check)
         if reason:
             return not_run(reason)
         if check.name == RANDOM:
@@ -124,8 +131,8 @@ class Checker:
             self._outcomes.clear()
             self._loss = loss
 
-    def _missing(self, check: Check) -> str:
-        """Why a check cannot be made of this implementation."""
+    def missing(self, check: Check) -> str:
+        """Why a check cannot be made of this implementation, or an empty text."""
         implementation, loss, name = self.implementation, check.loss, check.name
         if name == OTHER_ROWS:
             return "rows of the same options run in every mode; --profile exhaustive runs this one"
@@ -150,6 +157,7 @@ class Checker:
     def _outcome(self, row: Row) -> Outcome:
         key = (row.loss.stem, row.case.id, row.dtype)
         if key not in self._outcomes:
+            self._go_on("/".join(key))
             self._outcomes[key] = row.evaluate()
         return self._outcomes[key]
 
@@ -253,10 +261,7 @@ class Checker:
                 formula = self._expected
                 found.update(shown.texts(check.name, row, outcome, formula, self._torch))
         if verdict.status == FAIL and check.name not in (RANDOM, SHARDED):
-            try:
-                found["script"] = reproduce.of_check(check, self.implementation)
-            except UsageError as error:
-                found["script"] = f"# {error}\n"
+            found["script"] = reproduce.attempt(check, self.implementation)
         return found
 
     def _shape(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
@@ -321,7 +326,8 @@ class Checker:
         if again is not None and again.same_bits(got):
             return PASSED
         received = compare.first(again) if again is not None else "no tensor"
-        return failed(f"expected {compare.first(got)} at a second call too, received {received}")
+        wanted = f"expected {compare.first(got)} at a second call too, without gradients"
+        return failed(f"{wanted}, received {received}")
 
     def _layer(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
         if outcome.layer is not None:
@@ -388,7 +394,7 @@ class Checker:
                 outcome = self._outcome(row)
                 if outcome.result is not None:
                     rows.append(GraphRow(row, outcome))
-            self._graphs[loss.stem] = Graphs(rows)
+            self._graphs[loss.stem] = Graphs(rows, self._go_on)
         return self._graphs[loss.stem]
 
 

@@ -7,7 +7,7 @@ of a layer's state and of signatures have no dtype: ``multi_margin/with_weight/s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
@@ -176,6 +176,19 @@ def checks_of(loss: Loss, profile: str = "quick", seed: int = 0) -> list[Check]:
     if profile != "quick":
         found.append(Check(loss, "two_processes", "", SHARDED))
     return found + eager + list(_random(loss, profile, seed)) + graphs
+
+
+def part_of(ids: Sequence[str], fraction: str) -> list[str]:
+    """One part of the checks, for a run that is split; the checks of a row stay together.
+
+    Args:
+        ids: those of all checks, in their order.
+        fraction: ``I/N``, the I-th of N parts, from 1 on.
+    """
+    part, parts = (int(number) for number in fraction.split("/"))
+    rows = dict.fromkeys(each.rpartition("/")[0] for each in ids)
+    mine = {row for number, row in enumerate(rows) if number % parts == part - 1}
+    return [each for each in ids if each.rpartition("/")[0] in mine]
 
 
 def _random(loss: Loss, profile: str, seed: int) -> Iterator[Check]:

@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
 from typing import Any, Callable, Optional
@@ -35,7 +35,7 @@ class Outcome:
         gradient_error: what asking for gradients raised.
         second: the second gradients, in the same form.
         second_error: what asking for them raised.
-        again: the result of a second call with the same tensors.
+        again: the result of a second call with equal tensors, which ask for no gradient.
         changed: names of arguments whose bits the calls changed.
         layer: the layer's result.
         layer_error: what the layer raised.
@@ -169,13 +169,17 @@ class Row:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outcome.again = _quietly(lambda: received(prepared.call(function)))
+            outcome.again = _quietly(lambda: received(self._without_gradients().call(function)))
             self._gradients(prepared, result, outcome)
         outcome.changed = tuple(
             name
             for name, bits in before.items()
             if bits and not bits.same_bits(received(prepared.given[name]))
         )
+
+    def _without_gradients(self) -> Prepared:
+        make = self.implementation.tensor
+        return self.prepare(lambda tensor: make(replace(tensor, grad=False)))
 
     def _gradients(self, prepared: Prepared, result: Any, outcome: Outcome) -> None:
         assert outcome.result is not None

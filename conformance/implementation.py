@@ -321,7 +321,7 @@ def load(name: str, losses: Sequence[Loss]) -> Implementation:
 def _module(name: str, module_name: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"--implementation {name}: cannot import {module_name!r}: {_one_line(error)}"
         ) from error
@@ -333,7 +333,13 @@ def _namespaces(target: Any, losses: Sequence[Loss]) -> list[Any]:
     if callable(target) and any(own in (loss.function, loss.layer) for loss in losses):
         return [_Only(own, target)]
     functional = getattr(target, "functional", None)
-    return [target] if functional is None else [functional, target]
+    # A module may have imported Paddle's functional for its own use.
+    foreign = isinstance(functional, ModuleType) and _package(functional) != _package(target)
+    return [target] if functional is None or foreign else [functional, target]
+
+
+def _package(target: Any) -> str:
+    return str(getattr(target, "__name__", "")).partition(".")[0]
 
 
 class _Only:
@@ -348,6 +354,6 @@ def _first(spaces: Sequence[Any], name: str) -> Optional[Callable[..., Any]]:
     return None
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -60,13 +60,15 @@ class Graphs:
 
     Args:
         rows: those that ran eagerly.
+        go_on: called before each graph.
     """
 
     # Of all losses together: SOT takes equal code of an earlier loss for this one's.
     _numbers = itertools.count()
 
-    def __init__(self, rows: Sequence[GraphRow]) -> None:
+    def __init__(self, rows: Sequence[GraphRow], go_on: Callable[[str], None]) -> None:
         self._rows = rows
+        self._go_on = go_on
         self._found: dict[str, dict[tuple[str, str], Found]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
         self._translated: dict[Any, Any] = {}
@@ -100,6 +102,7 @@ class Graphs:
         rows: Sequence[GraphRow],
         variant: str,
     ) -> None:
+        self._go_on("")
         by_mode = run(rows, variant)
         failed = any(isinstance(found, Exception) for found in by_mode.values())
         if failed and len(rows) > 1:

@@ -57,6 +57,14 @@ def of_check(check: Check, made: Implementation) -> str:
     return "\n".join(_lines(row, check.name)) + "\n"
 
 
+def attempt(check: Check, made: Implementation) -> str:
+    """The script of a check, or a comment that says why there is none."""
+    try:
+        return of_check(check, made)
+    except UsageError as error:
+        return f"# {error}\n"
+
+
 def _found(check_id: str, losses: dict[str, Loss]) -> Check:
     stem = check_id.split("/")[0]
     if stem not in losses:
