@@ -78,8 +78,8 @@ class Compare(TestCase):
         old = report(finding(ID, distance=0.25, ratio=0.1))
         status, text = compared(old, report(finding(ID, distance=0.75, ratio=ratio)))
         self.assertEqual(status, 0)
-        said = f"less accurate within its budget: {ID}: 0.25 -> 0.75 ULP, 10 % -> 30 %"
-        self.assertEqual(said in text, is_said)
+        line = f"less accurate within its budget: {ID}: 0.25 -> 0.75 ULP, 10 % -> 30 %"
+        self.assertEqual((line in text, "1 less accurate" in text), (is_said, is_said))
 
     def test_broken_is_worse_and_what_was_broken_before_is_not(self) -> None:
         broken = report(finding(ID), broken=[("worker 1", "died")])
