@@ -260,7 +260,9 @@ class Checker:
             if outcome is not None:
                 formula = self._expected
                 found.update(shown.texts(check.name, row, outcome, formula, self._torch))
-        if verdict.status == FAIL and check.name not in (RANDOM, SHARDED):
+        if isinstance(verdict, fuzz.Found) and verdict.case is not None:
+            check = Check(check.loss, verdict.case, check.dtype, verdict.name)
+        if verdict.status == FAIL and isinstance(check.row, Case):
             found["script"] = reproduce.attempt(check, self.implementation)
         return found
 

@@ -251,7 +251,7 @@ def _eager_properties(loss: Loss, case: Case, dtype: str) -> list[str]:
     if case.printed is not None and dtype in PRINTED_DTYPES:
         names.append("printed")
     names.append("torch")
-    if documented(loss, case, dtype):
+    if case.exact is None and documented(loss, case, dtype):
         names.append(DROP_IN)
     names += ["shape", "dtype", "unchanged", "warning", "layer"]
     if case.exact is None:
