@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 import numpy as np
 from mpmath import mp, mpf
@@ -20,6 +20,8 @@ from conformance.text import error_text, input_text, number_text
 
 PRINTED_DECIMALS = 4
 """What an integer in a printed tensor stands for at least: both frameworks print more."""
+
+V = TypeVar("V", bound=Verdict)
 
 
 def with_exact(
@@ -102,7 +104,7 @@ def _within(
     )
 
 
-def together(found: Sequence[Verdict]) -> Verdict:
+def together(found: Sequence[V]) -> V:
     """The worst of some verdicts, with the histograms of all."""
     worst = max(found, key=_badness)
     if worst.measure is None:

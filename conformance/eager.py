@@ -118,12 +118,6 @@ class Row:
             tuple(k for k, v in both.items() if isinstance(v, Tensor) and v.grad),
         )
 
-    def evaluate_function(self) -> Outcome:
-        """Run the function twice and its gradients once; what it prints is not looked at."""
-        outcome = Outcome()
-        self._function(outcome, lambda: "")
-        return outcome
-
     def evaluate(self) -> Outcome:
         """Run it: function, gradients, a second call, layer."""
         outcome = Outcome()

@@ -15,6 +15,7 @@ from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, Primit
 
 from conformance.case import Case, Loss
 from conformance.checks import CONFORMANT, FAIL, NOT_RUN, Verdict
+from conformance.compare import together
 from conformance.draws import calls
 from conformance.eager import Row
 from conformance.text import input_text
@@ -146,7 +147,7 @@ def run(
         if found.status == FAIL:
             failures.append(found)
             raise _Failed
-        nearest = max(nearest, found, key=_nearness)
+        nearest = _nearest([nearest, found])
 
     try:
         each_call(hold, loss, dtype, examples, number, hostile)
@@ -160,18 +161,19 @@ def run(
 
 def judge(checker: Checker, row: Row) -> Found:
     """One call: its first failure, else its result nearest to its limit."""
-    outcome = row.evaluate_function()
-    nearest = Found(CONFORMANT)
+    outcome = row.first_order()
+    held = [Found(CONFORMANT)]
     for name in PROPERTIES:
         verdict = checker.judge(row, outcome, name)
         if verdict.status == FAIL:
             given = "" if verdict.measure else f"; {input_text(row)}"
             text = f"{name}: {verdict.text}{given}"
             return Found(FAIL, text, verdict.measure, row.case, name)
-        found = Found(CONFORMANT, "", verdict.measure, row.case, name)
-        nearest = max(nearest, found, key=_nearness)
-    return nearest
+        held.append(Found(CONFORMANT, "", verdict.measure, row.case, name))
+    return _nearest(held)
 
 
-def _nearness(found: Found) -> float:
-    return found.measure.ratio if found.measure is not None else -1.0
+def _nearest(held: list[Found]) -> Found:
+    """The one nearest to its limit, with the histograms of all."""
+    measured = [found for found in held if found.measure is not None]
+    return together(measured) if measured else held[0]
