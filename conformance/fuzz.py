@@ -96,7 +96,7 @@ def each_call(
         loss: the loss.
         dtype: the dtype that the calls run in.
         examples: how many calls.
-        number: the seed: with one version of Hypothesis it gives the same calls everywhere.
+        number: the seed, which gives the same calls on every machine.
         hostile: whether to leave paddle.nn's documented domain.
     """
 
@@ -166,8 +166,9 @@ def judge(checker: Checker, row: Row) -> Found:
     for name in PROPERTIES:
         verdict = checker.judge(row, outcome, name)
         if verdict.status == FAIL:
-            given = "" if verdict.measure else f"; {input_text(row)}"
-            text = f"{name}: {verdict.text}{given}"
+            text = f"{name}: {verdict.text}"
+            if verdict.measure is None and (given := input_text(row)) not in text:
+                text += f"; {given}"
             return Found(FAIL, text, verdict.measure, row.case, name)
         held.append(Found(CONFORMANT, "", verdict.measure, row.case, name))
     return _nearest(held)
