@@ -28,8 +28,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import pages  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
 
 from conformance.checks import PROFILES, VERDICTS  # noqa: E402
 from conformance.findings import Report  # noqa: E402
@@ -78,7 +76,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         raise SystemExit(f"versions: --only {options.only!r}: {', '.join(r.name for r in RUNS)}")
     options.out.mkdir(parents=True, exist_ok=True)
     reports = {run.name: _report(run, options) for run in runs}
-    Console().print(_summary(reports))
+    print("\n".join(_summary(reports)))
     if options.readme:
         pages.update("versions", table(reports))
     return 1 if any(report.failures for report in reports.values()) else 0
@@ -151,12 +149,16 @@ def requirements() -> list[str]:
     return [name for name in names if name and not name.startswith(("#", "paddlepaddle"))]
 
 
-def _summary(reports: Mapping[str, Report]) -> Table:
-    shown = Table("run", *VERDICTS, "stale", "broken", "seconds")
-    for name, report in reports.items():
-        counts = [*map(report.count, VERDICTS), len(report.stale), len(report.broken)]
-        shown.add_row(name, *(f"{count:,}" for count in counts), f"{report.seconds:,.0f}")
-    return shown
+def _summary(reports: Mapping[str, Report]) -> list[str]:
+    """What each run found, in Markdown."""
+    head = ["run", *VERDICTS, "no longer", "broken", "seconds"]
+    return _table(
+        head,
+        (
+            [name, *map(r.count, VERDICTS), len(r.stale), len(r.broken), int(r.seconds)]
+            for name, r in reports.items()
+        ),
+    )
 
 
 def table(reports: Mapping[str, Report]) -> str:
