@@ -109,6 +109,8 @@ class Case:
         modes: ``None`` where every execution mode applies; otherwise why only eager does.
         batch: names of inputs whose first dimension is the batch, which the modes with an
             unknown batch leave open; ``None`` follows ``Loss.batch``.
+        profile: the smallest profile that runs it (``checks.PROFILES``): ``full`` where it takes
+            seconds and adds little.
         note: why the row is there, where its id does not say it all.
         drawn: whether the row was drawn, so that a gradient is claimed only where rounding does
             not decide which one is right.
@@ -127,6 +129,7 @@ class Case:
     torch: Optional[str] = None
     modes: Optional[str] = None
     batch: Optional[tuple[str, ...]] = None
+    profile: str = "quick"
     note: str = ""
     drawn: bool = False
 

@@ -463,7 +463,14 @@ MANY = (
         )
     ),
     row("equal_random_vectors_seed_39", "C1", normal(39, 6, 7), normal(39, 6, 7), [1.0] * 6),
-    row("500_dimensions_seed_40", "accuracy", normal(40, 1, 500), normal(41, 1, 500), [1.0]),
+    row(
+        "500_dimensions_seed_40",
+        "accuracy",
+        normal(40, 1, 500),
+        normal(41, 1, 500),
+        [1.0],
+        profile="full",
+    ),
     Case(
         "mean_of_a_million_rows",
         "C1",
@@ -473,6 +480,7 @@ MANY = (
             "label": Repeat(-1, (10**6,), "int64"),
         },
         {"margin": -1.1, "reduction": "mean"},
+        profile="full",
         dtypes=F32,
         exact=-1 + np.float64(np.float32(1.1)),
         modes="too large for a graph",

@@ -326,7 +326,14 @@ SHAPES = (
 
 MANY = (
     row("random_8_10_seed_64", "C1", normal(64, 8, 10), bits(65, 8, 10)),
-    row("random_32_4_seed_66_mean", "C1", normal(66, 32, 4), bits(67, 32, 4), reduction="mean"),
+    row(
+        "random_32_4_seed_66_mean",
+        "C1",
+        normal(66, 32, 4),
+        bits(67, 32, 4),
+        reduction="mean",
+        profile="full",
+    ),
     row("random_scaled_by_100_seed_68", "accuracy", 100 * normal(68, 8, 10), bits(69, 8, 10)),
     row(
         "random_weight_seed_70",
@@ -335,7 +342,13 @@ MANY = (
         bits(71, 8, 10),
         weight=Array(np.abs(normal(72, 10)), grad=True),
     ),
-    row("random_150_classes_seed_73", "accuracy", normal(73, 2, 150), bits(74, 2, 150)),
+    row(
+        "random_150_classes_seed_73",
+        "accuracy",
+        normal(73, 2, 150),
+        bits(74, 2, 150),
+        profile="full",
+    ),
     row(
         "1000_equal_classes",
         "accuracy",
@@ -349,6 +362,7 @@ MANY = (
         "C1",
         {"input": Repeat(0, (10**6, 1)), "label": Repeat(1, (10**6, 1))},
         {"reduction": "mean"},
+        profile="full",
         dtypes=F32,
         exact=math.log(2),
         modes="too large for a graph",

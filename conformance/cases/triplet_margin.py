@@ -617,6 +617,7 @@ MANY = (
         "accuracy",
         *(normal(74 + i, 1, 500) for i in range(3)),
         p=1.5,
+        profile="full",
     ),
     Case(
         "mean_of_a_million_rows",
@@ -627,6 +628,7 @@ MANY = (
             "negative": Repeat(0.5, (10**6, 1)),
         },
         {"margin": 0.1, "epsilon": 0.0, "reduction": "mean"},
+        profile="full",
         dtypes=SINGLE,
         exact=0.1,
         modes="too large for a graph",
