@@ -12,19 +12,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
-from conformance import findings, register, reproduce, torch_reference
+from conformance import findings, fuzz, register, reproduce, torch_reference
 from conformance.arguments import Tensor, arguments
 from conformance.case import FLOAT_DTYPES, Case, LayerState
 from conformance.cases import all_losses
 from conformance.checker import Checker
-from conformance.checks import FAIL, Check, Verdict, checks_of
+from conformance.checks import FAIL, RANDOM, Check, Verdict, checks_of
 from conformance.implementation import Implementation, UsageError, load
 
 TELLING = (
     *("value", "exact", "layer", "gradient", "printed", "second_gradient", "shape", "dtype"),
     *("state_dict", "extra_repr", "pickle", "deepcopy", "signature", "error", "error_layer"),
     *("unchanged", "warning", "saved", "inference", "program", "to_static_ast", "to_static_sot"),
-    *("saved_batch", "program_batch", "to_static_ast_batch", "torch", "error_program"),
+    *("saved_batch", "program_batch", "to_static_ast_batch", "torch", "error_program", RANDOM),
 )
 """Properties that a script can show, the most telling first."""
 TRIED = 16
@@ -163,11 +163,13 @@ def _shown(
     for check in candidates:
         if tried == TRIED or (best is not None and _kind(check) != _kind(best[1])):
             break
-        script = _script(check, made)
         checker = Checker(made, False, [check])
-        verdict = checker.run(check) if script else None
+        verdict = checker.run(check)
         checker.close()
-        if verdict is None or verdict.status != FAIL:
+        if isinstance(verdict, fuzz.Found) and verdict.case is not None:
+            check = Check(check.loss, verdict.case, check.dtype, verdict.name)
+        script = _script(check, made)
+        if verdict.status != FAIL or not script:
             continue
         tried += 1
         measure = verdict.measure
@@ -181,8 +183,9 @@ def _shown(
 
 
 def _script(check: Check, made: Implementation) -> str:
+    """The script of a check; none where it is of more than one call, or cannot be written."""
     try:
-        return reproduce.of_check(check, made)
+        return "" if check.name == RANDOM else reproduce.of_check(check, made)
     except UsageError:
         return ""
 
@@ -203,7 +206,7 @@ def _expected(check: Check, verdict: Verdict) -> str:
     if isinstance(row, Case) and row.raises is not None:
         kind = row.raises.kind.__name__
         return f"`{kind}` with a message that says what was expected and what was received"
-    return verdict.text.partition(", received")[0].partition(" ")[2]
+    return re.sub(r"^(\w+: )?expected ", "", verdict.text.partition(", received")[0])
 
 
 def _source(check: Check, expected: str) -> str:

@@ -26,13 +26,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Optional
 
+from packaging.specifiers import SpecifierSet
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from patterns import Compressor, matching  # noqa: E402
 
 from conformance import register  # noqa: E402
-from conformance.checks import CONFORMANT, DEFECT, FAIL, KNOWN  # noqa: E402
+from conformance.checks import CONFORMANT, FAIL  # noqa: E402
 from conformance.findings import Finding, Report, write_text  # noqa: E402
 
 RULES = Path(__file__).with_name("register_rules.toml")
@@ -86,11 +88,10 @@ class Version:
 
     def add(self, report: Report) -> set[str]:
         """Add a report; returns the checks that differ in some reports only."""
-        is_defect = {entry["id"] for entry in report.register if entry["defect"]}
         for finding in report.findings:
             self.every.add(finding.id)
-            known = finding.verdict == DEFECT and finding.entry in is_defect
-            if finding.verdict in (FAIL, KNOWN) or known:
+            # Without an entry, a difference from paddle.nn is what the contract wants.
+            if finding.verdict == FAIL or finding.entry:
                 self.differences[finding.id] = finding
             elif finding.verdict == CONFORMANT:
                 self.conformant.add(finding.id)
@@ -155,8 +156,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         path = options.registers / f"{name}.toml"
         before = path.read_text(encoding="utf-8")
         tables = register.tomllib.loads(before).get("entry", [])
-        apart = [each for table in tables if "unsteady" in table for each in table["checks"]]
-        unknown = [f for each in versions.values() for f in each.classify(own, apart)]
+        unknown = [
+            finding
+            for minor, version in versions.items()
+            for finding in version.classify(own, list(_unsteady(tables, minor)))
+        ]
         _show(unknown)
         head = before.partition("[[entry]]")[0].rstrip("\n")
         text = "\n".join([f"{head}\n", *entries(tables, versions)])
@@ -166,6 +170,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if unknown or (text != before and options.check):
             status = 1
     return status
+
+
+def _unsteady(tables: Iterable[Mapping[str, Any]], minor: str) -> Iterator[str]:
+    """Patterns of what comes and goes in a version."""
+    for table in tables:
+        speaks = SpecifierSet(table.get("paddle", table["versions"]), prereleases=True)
+        if "unsteady" in table and minor in speaks:
+            yield from table["checks"]
 
 
 def _show(unknown: Sequence[Finding]) -> None:
@@ -217,7 +229,7 @@ def entries(tables: Sequence[Mapping[str, Any]], versions: Mapping[str, Version]
     every = set().union(*(version.every for version in versions.values()))
     for place, table in enumerate(tables):
         if "unsteady" in table:
-            yield _entry(table, {tuple(versions): table["checks"]}, list(versions))
+            yield _entry(table, table["checks"], {})
             continue
         groups = _groups(table["id"], versions)
         earlier = set(ids[: place + 1])
@@ -226,7 +238,7 @@ def entries(tables: Sequence[Mapping[str, Any]], versions: Mapping[str, Version]
             for together, checks in groups.items()
         }
         if patterns:
-            yield _entry(table, patterns, list(versions))
+            yield _by_version(table, patterns, list(versions))
         else:
             print(f"no difference, left out: {table['id']}")
 
@@ -262,21 +274,28 @@ def _written(
     return found
 
 
-def _entry(
+def _by_version(
     table: Mapping[str, Any], patterns: Mapping[tuple[str, ...], list[str]], names: list[str]
 ) -> str:
-    """An entry as TOML."""
+    """An entry as TOML, with patterns by the versions in which they hold."""
     all_of_it = tuple(name for name in names if any(name in group for group in patterns))
     key = "paddle" if _is_elsewhere(table["implementation"]) else "versions"
     table = {"versions": ">=0", **table, key: specifier(all_of_it, names)}
+    some = sorted(set(patterns) - {all_of_it})
+    own = {f".{_toml(specifier(group, names))}": patterns[group] for group in some}
+    return _entry(table, patterns.get(all_of_it, []), own)
+
+
+def _entry(
+    table: Mapping[str, Any], checks: Sequence[str], some: Mapping[str, Sequence[str]]
+) -> str:
+    """An entry as TOML."""
     lines = ["[[entry]]"]
     lines += [f"{k} = {_toml(table[k])}" for k in (*KEYS, *WORDS) if k in table]
-    whole = patterns.get(all_of_it)
-    if whole:
-        lines += ["checks = [", *(f"  {_toml(each)}," for each in whole), "]"]
-    for group in sorted(set(patterns) - {all_of_it}):
-        lines.append(f"checks_in.{_toml(specifier(group, names))} = [")
-        lines += [*(f"  {_toml(each)}," for each in patterns[group]), "]"]
+    lists = {"checks": checks, **{f"checks_in{key}": own for key, own in some.items()}}
+    for key, patterns in lists.items():
+        if patterns:
+            lines += [f"{key} = [", *(f"  {_toml(each)}," for each in patterns), "]"]
     return "\n".join(lines) + "\n"
 
 
