@@ -111,6 +111,8 @@ class Case:
             unknown batch leave open; ``None`` follows ``Loss.batch``.
         profile: the smallest profile that runs it (``checks.PROFILES``): ``full`` where it takes
             seconds and adds little.
+        positional: names of options that are given by position, behind the inputs and in Paddle's
+            order; torch, which has another order, is given them by keyword.
         note: why the row is there, where its id does not say it all.
         drawn: whether the row was drawn, so that a gradient is claimed only where rounding does
             not decide which one is right.
@@ -130,6 +132,7 @@ class Case:
     modes: Optional[str] = None
     batch: Optional[tuple[str, ...]] = None
     profile: str = "quick"
+    positional: tuple[str, ...] = ()
     note: str = ""
     drawn: bool = False
 
@@ -186,6 +189,7 @@ class Loss:
         torch_function: torch's name of the function, where it differs.
         torch_names: Paddle's argument names to torch's.
         batch: inputs whose first dimension is the batch.
+        never_negative: whether no input makes the loss negative.
         exempt: clauses that say nothing of this loss, each with the reason.
         documentation: the formula in words and symbols, for reports.
     """
@@ -205,5 +209,6 @@ class Loss:
     torch_function: Optional[str] = None
     torch_names: Mapping[str, str] = field(default_factory=dict)
     batch: tuple[str, ...] = ()
+    never_negative: bool = False
     exempt: Mapping[str, str] = field(default_factory=dict)
     documentation: str = ""

@@ -172,7 +172,8 @@ class Checker:
         if expected is None:
             return not_run("the row has no formula")
         budget = oracle.budget(row.loss, row.case, expected.dtype, "value")
-        return compare.with_exact(row, got, expected.value, budget, expected.dtype, "formula")
+        found = compare.with_exact(row, got, expected.value, budget, expected.dtype, "formula")
+        return compare.with_sign(row, got, found) if row.loss.never_negative else found
 
     def _exact(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
         kind = row.result_dtype
@@ -298,6 +299,8 @@ class Checker:
             budget = oracle.budget(row.loss, row.case, kind, "gradient", name)
             source = f"formula, gradient of {name}"
             found.append(compare.with_exact(row, ours, exact, budget, kind, source))
+            if oracle.is_finite(expected.value) and np.isnan(ours.values).any():
+                found.append(compare.no_number(row, ours, f"the gradient of {name}"))
         return compare.together(found)
 
     def _argument_dtype(self, row: Row, name: str) -> str:

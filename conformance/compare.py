@@ -104,6 +104,27 @@ def _within(
     )
 
 
+def with_sign(row: Row, got: Received, found: Verdict) -> Verdict:
+    """A verdict on a loss that is never negative, however near to 0 a result is."""
+    below = np.argwhere(np.atleast_1d(got.values) < 0)
+    if found.status == FAIL or not below.size:
+        return found
+    index = tuple(int(i) for i in below[0]) if got.raw.ndim else ()
+    received = number_text(got.values[index])
+    return failed(
+        f"expected no negative loss, received {received} at {list(index)}; {input_text(row, index)}"
+    )
+
+
+def no_number(row: Row, got: Received, quantity: str) -> Verdict:
+    """The failure of a NaN where the loss is finite."""
+    index = tuple(int(i) for i in np.argwhere(np.isnan(got.values))[0])
+    return failed(
+        f"expected no NaN in {quantity}, as the loss is finite, received nan at {list(index)}; "
+        f"{input_text(row)}"
+    )
+
+
 def together(found: Sequence[V]) -> V:
     """The worst of some verdicts, with the histograms of all."""
     worst = max(found, key=_badness)

@@ -64,13 +64,15 @@ class Prepared:
 
     Args:
         positional: the leading inputs.
+        placed: the options that come by position, behind the inputs.
         keywords: the other inputs, by this implementation's names.
-        options: the options, by this implementation's names.
+        options: the other options, by this implementation's names.
         given: all of them by the names that the row uses.
         asked: those that ask for a gradient.
     """
 
     positional: list[Any]
+    placed: list[Any]
     keywords: dict[str, Any]
     options: dict[str, Any]
     given: dict[str, Any]
@@ -78,7 +80,7 @@ class Prepared:
 
     def call(self, function: Callable[..., Any]) -> Any:
         """Call the function."""
-        return function(*self.positional, **self.keywords, **self.options)
+        return function(*self.positional, *self.placed, **self.keywords, **self.options)
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,12 @@ class Row:
         same = (mine == theirs for mine, theirs in zip(names, self.loss.inputs))
         leading = sum(takewhile(bool, same))
         spell = self.implementation.spelling
+        placed = self.case.positional if self.implementation.kind == "paddle" else ()
         return Prepared(
             [given[name] for name in names[:leading]],
+            [given[name] for name in placed],
             {spell(self.loss, name): given[name] for name in names[leading:]},
-            {spell(self.loss, name): given[name] for name in options},
+            {spell(self.loss, name): given[name] for name in options if name not in placed},
             given,
             tuple(k for k, v in both.items() if isinstance(v, Tensor) and v.grad),
         )
@@ -223,7 +227,7 @@ class Row:
             return
         prepared = self.prepare()
         try:
-            layer = made(**prepared.options)
+            layer = made(*prepared.placed, **prepared.options)
             outcome.layer_made = True
             result = layer(*prepared.positional, **prepared.keywords)
             outcome.layer = self.implementation.received(result)

@@ -190,7 +190,7 @@ class Graphs:
 def _signature(row: Row) -> Any:
     """What a graph of the row depends on: all but the values of its tensors."""
     given = row.prepare(make=lambda tensor: (tensor.values.shape, tensor.dtype, tensor.grad))
-    return repr((given.positional, given.keywords, given.options))
+    return repr((given.positional, given.placed, given.keywords, given.options))
 
 
 # The number keeps SOT from taking one graph's code for another's: equal code is one to it.
@@ -222,7 +222,7 @@ def _render(rows: Sequence[GraphRow]) -> tuple[list[str], list[Any], list[Any]]:
     for index, each in enumerate(rows):
         given = each.row.prepare(make=lambda tensor: _Slot(next(counter)))
         named = {**given.keywords, **given.options}
-        parts = [written(value) for value in given.positional]
+        parts = [written(value) for value in (*given.positional, *given.placed)]
         parts += [f"{name}={written(value)}" for name, value in named.items()]
         functions.append(function_of(each.row))
         calls.append(f"            FUNCTIONS[{index}]({', '.join(parts)}),")

@@ -157,6 +157,11 @@ def _in_range(exact: Exact, dtype: str) -> Exact:
     return Exact(each(held, exact.values), each(scale, exact.values, exact.scale))
 
 
+def is_finite(exact: Exact) -> bool:
+    """Whether every value is a finite number."""
+    return all(value is not None and mp.isfinite(value) for value in exact.values.flat)
+
+
 def by_hand(case: Case, dtype: str) -> Exact:
     """``case.exact``, rounded to the dtype as the row's inputs are."""
     values = _exact(ulp.quantize(case.exact, dtype))
@@ -268,6 +273,7 @@ class _Call:
     def _convert(self, name: str, move: Optional[np.ndarray]) -> Any:
         value = self.given[name]
         computed = ulp.computed_in(self.working)
+        value = bool(value) if isinstance(value, np.bool_) else value
         if isinstance(value, bool) or not isinstance(value, (Tensor, int, float, np.number)):
             return value
         if not isinstance(value, Tensor):

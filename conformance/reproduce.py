@@ -95,18 +95,20 @@ def _lines(row: Row, name: str) -> Iterator[str]:
         if isinstance(value, _Made):
             yield f"{variable} = {value.text}"
             value.name = variable
-    named = {**prepared.keywords, **prepared.options}
-    parts = [_written(value) for value in prepared.positional]
-    parts += [f"{key}={_written(value)}" for key, value in named.items()]
+    inputs = [_written(value) for value in prepared.positional]
+    placed = [_written(value) for value in prepared.placed]
+    keywords, options = (
+        [f"{key}={_written(value)}" for key, value in named.items()]
+        for named in (prepared.keywords, prepared.options)
+    )
+    parts = [*inputs, *placed, *keywords, *options]
     asked = [str(key) for key in prepared.asked]
     if name in MODES:
         yield from _mode(name, parts, row)
         return
     if name.startswith("error_layer") or name == "layer":
-        options = ", ".join(f"{k}={_written(v)}" for k, v in prepared.options.items())
-        inputs = parts[: len(parts) - len(prepared.options)]
-        yield f"layer = {row.loss.layer}({options})"
-        yield f"result = layer({', '.join(inputs)})"
+        yield f"layer = {row.loss.layer}({', '.join([*placed, *options])})"
+        yield f"result = layer({', '.join([*inputs, *keywords])})"
     elif name == "error_program":
         yield from _program(parts, row)
         return

@@ -471,6 +471,15 @@ MANY = (
         [1.0],
         profile="full",
     ),
+    row(
+        "1000_dimensions_of_equal_terms",
+        "accuracy",
+        np.full((1, 1000), 0.1),
+        np.ones((1, 1000)),
+        [-1.0],
+        dtypes=F64,
+        note="adding one by one loses 99 ULP of the product, and other ones of the norms",
+    ),
     Case(
         "mean_of_a_million_rows",
         "C1",
@@ -498,6 +507,10 @@ ERRORS = (
     refused("empty_label", A, B, np.zeros(0), "label", r"\[3, 2\]", r"\[0\]"),
     refused("rows_that_do_not_fit", A, B[:2], Y, r"\[3, 2\]", r"\[2, 2\]"),
     refused("lengths_that_do_not_fit", A, [[1.0], [1.0], [1.0]], Y, r"\[3, 2\]", r"\[3, 1\]"),
+    refused("first_rows_that_do_not_fit", A[:2], B, Y, r"\[2, 2\].*\[3, 2\]"),
+    refused("vector_against_rows_with_1_label", E1, B, [1.0], r"\[2\].*\[3, 2\]"),
+    refused("rows_against_a_vector", np.eye(3), [1.0, 0.0, 2.0], Y, r"\[3, 3\].*\[3\]"),
+    refused("label_2d_for_one_vector", E1, [1.0, 1.0], [[1.0]], "label", r"\[1, 1\]"),
     refused("vector_against_rows", E1, B, Y, r"\[2\]", r"\[3, 2\]"),
     refused("inputs_0d", 1.0, 1.0, 1.0, r"\[N, M\]|\[M\]", r"\[\]"),
     refused("inputs_3d", [A], [B], Y, r"\[N, M\]|\[M\]", r"\[1, 3, 2\]"),
@@ -570,6 +583,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
@@ -581,6 +595,7 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=("input1", "input2", "label"),
+    never_negative=True,
     documentation="1 - cos where y = 1; max(0, cos - m) where y = -1; 0 for any other y; "
     "cos = a.b / sqrt((a.a + 1e-12) (b.b + 1e-12))",
 )

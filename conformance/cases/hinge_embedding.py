@@ -133,6 +133,10 @@ LABELS = (
         X,
         Array([2**32 + 1, 2**32 - 1, -(2**32) - 1], "int64"),
     ),
+    *(
+        row(f"label_{dtype}_between_integers", "dtype", X, Array([1.5, -1.5, 0.5], dtype))
+        for dtype in ("float16", "bfloat16")
+    ),
     row(
         "label_float64_close_to_1_is_not_1",
         "dtype",
@@ -222,6 +226,16 @@ BROADCASTING = (
         reduction="mean",
         batch=("label",),
     ),
+    row(
+        "gradient_added_over_2000_labels",
+        "gradients",
+        [0.25],
+        -np.ones(2000),
+        reduction="mean",
+        dtypes=("float16", "bfloat16", "float32"),
+        batch=("label",),
+        note="2,000 times 1/2000, which float32 cannot add one by one",
+    ),
 )
 
 SHAPES = (
@@ -253,6 +267,7 @@ MARGINS = (
             ("true_is_1", True),
             ("numpy_scalar", np.float32(0.3)),
             ("numpy_int", np.int64(2)),
+            ("numpy_bool", np.bool_(True)),
             ("0_3", 0.3),
             ("int", 2),
         )
@@ -286,6 +301,25 @@ MARGINS = (
         dtypes=("float16", "bfloat16", "float32"),
     ),
     row("margin_tensor_int64", "margin", X, Y, margin=Array(2, "int64")),
+    row(
+        "margin_beyond_float32",
+        "margin",
+        X,
+        Y,
+        margin=1e300,
+        dtypes=F32,
+        torch="torch refuses a number that its dtype does not hold",
+        note="infinity",
+    ),
+    row(
+        "margin_gradient_added_over_2000_elements",
+        "gradients",
+        np.zeros(2000),
+        -np.ones(2000),
+        margin=Array([0.5], grad=True),
+        reduction="mean",
+        dtypes=("float16", "bfloat16", "float32"),
+    ),
 )
 
 RANDOM = (
@@ -382,10 +416,14 @@ LOSS = Loss(
         *LARGE,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
         LayerState("defaults", {}, "margin=1.0, reduction='mean'"),
+        LayerState(
+            "margin_tensor_is_shown", {"margin": Array([0.5])}, "margin=0.5, reduction='mean'"
+        ),
         LayerState(
             "every_option", {"margin": 0.5, "reduction": "sum"}, "margin=0.5, reduction='sum'"
         ),

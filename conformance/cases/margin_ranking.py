@@ -291,6 +291,23 @@ BROADCASTING = (
         torch=SAME_RANK,
         batch=("other",),
     ),
+    *(
+        row(
+            f"gradient_added_over_2000_{name}",
+            "gradients",
+            *vectors,
+            margin=2.0,
+            reduction="mean",
+            dtypes=(*HALF, "float32"),
+            torch=SAME_RANK,
+            batch=batch,
+            note="2,000 times 1/2000, which float32 cannot add one by one",
+        )
+        for name, vectors, batch in (
+            ("labels", ([0.25], 0.5, np.ones(2000)), ("label",)),
+            ("scores", (np.full(2000, 0.25), np.full(2000, 0.15), [1.0]), SCORES),
+        )
+    ),
 )
 
 SHAPES = (
@@ -364,6 +381,16 @@ MARGINS = (
         Y,
         margin=Array(0.75, "float64", grad=True),
         dtypes=(*HALF, "float32"),
+    ),
+    row(
+        "margin_counts_as_rounded",
+        "margin",
+        [0.3],
+        [0.0],
+        Array([1], "int64"),
+        margin=0.3,
+        dtypes=F32,
+        note="at the kink, where the gradient passes; 0.3 itself is below it",
     ),
     row("margin_tensor_int64", "margin", A, B, Y, margin=Array(2, "int64")),
 )
@@ -465,6 +492,7 @@ LOSS = Loss(
         *RANDOM,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
@@ -475,5 +503,6 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=("input", "other", "label"),
+    never_negative=True,
     documentation="max(0, -y (a - b) + m)",
 )

@@ -342,6 +342,7 @@ ERRORS = (
     ),
     refused("label_2d_of_one_sample", X[0], [Y[0]], ValueError, r"\[4\]", r"received.*\[1, 4\]"),
     refused("input_3d", [X], [Y], ValueError, "input", r"received.*\[1, 2, 4\]"),
+    refused("unbatched_without_classes", np.zeros(0), np.zeros(0), ValueError, "class", r"\[0\]"),
     refused(
         "input_without_classes",
         np.zeros((2, 0)),
@@ -390,6 +391,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, reduction="none"),
     ),
     layers=(
         LayerState("defaults", {}, "reduction='mean'"),
@@ -398,5 +400,6 @@ LOSS = Loss(
     torch_function="multilabel_margin_loss",
     torch_names=TORCH_NAMES,
     batch=("input", "label"),
+    never_negative=True,
     documentation="sum over k in targets, i not in targets of max(0, 1 - x[k] + x[i]), over C",
 )

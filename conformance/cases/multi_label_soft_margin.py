@@ -373,6 +373,15 @@ TYPICAL = {"input": X, "label": Y}
 ERRORS = (
     refused("label_complex_is_refused", X, Array(Y, "complex64"), TypeError, "label", "complex64"),
     refused("label_does_not_fit", X, [[1.0, 0.0]], ValueError, r"\[2, 3\]", r"label \[1, 2\]"),
+    refused(
+        "weight_of_2_samples_for_1",
+        X[:1],
+        Y[:1],
+        ValueError,
+        r"weight.*\[1, 3\]",
+        r"received.*\[2, 3\]",
+        weight=Array(np.ones((2, 3))),
+    ),
     refused("batches_do_not_fit", X, [*Y, Y[0]], ValueError, r"\[2, 3\]", r"label \[3, 3\]"),
     *(
         refused(
@@ -449,6 +458,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, weight=Array(WEIGHT), reduction="none"),
     ),
     layers=(
         LayerState("defaults", {}, "reduction='mean'"),

@@ -215,6 +215,16 @@ NOT_FINITE = (
         torch=SWALLOWS_NAN,
     ),
     row("nan_of_the_only_class", "NaN and infinity", [[NAN]], [0], torch=SWALLOWS_NAN),
+    row(
+        "huge_and_infinite_p_1_1",
+        "NaN and infinity",
+        Array([[-1e100, 1e100], [0.0, INF]], grad=False),
+        [0, 0],
+        p=1.1,
+        dtypes=F64,
+        torch=ONLY_1_AND_2,
+        note="1.1 is 2.4e-8 less than float32 holds, to the power of which infinity is 0",
+    ),
     row("margin_inf", "margin", [[0.0, 1.0, 2.0]], [0], margin=INF),
     row(
         "margin_inf_p_1_3",
@@ -304,6 +314,16 @@ POWERS = (
         weight=Array([3.0, 1.0]),
         note="3 * 2**2 / 2, not (3 * 2)**2 / 2",
     ),
+    row(
+        "p_1_3_counts_as_rounded",
+        "multi_margin",
+        [[-1e8, 1e8]],
+        [0],
+        p=1.3,
+        dtypes=SINGLE,
+        torch=ONLY_1_AND_2,
+        note="with 1.3 itself the result would be 8 ULP of float32 larger",
+    ),
     row("p_2_random_seed_11", "accuracy", normal(11, 8, 10), drawn(12, 10, 8), p=2),
 )
 
@@ -339,6 +359,18 @@ MARGINS = (
         margin=Array(0.75, "float64"),
         dtypes=(*HALF, "float32"),
     ),
+    *(
+        row(
+            f"margin_{name}counts_as_rounded",
+            "margin",
+            [[0.7, 0.0]],
+            [0],
+            margin=margin,
+            dtypes=F32,
+            note="at the kink, where the gradient is 0; 0.7 itself is above it",
+        )
+        for name, margin in (("", 0.7), ("tensor_float64_", Array(0.7, "float64")))
+    ),
     row("margin_tensor_int64", "margin", ABOVE, BELOW, margin=Array(2, "int64")),
 )
 
@@ -368,6 +400,16 @@ WEIGHTS = (
         [[1], [2]],
         weight=Array(WEIGHT),
         torch=ONLY_1D,
+    ),
+    row(
+        "weight_float64_beyond_float16",
+        "dtype",
+        [[0.0, -0.875]],
+        [0],
+        weight=Array([1e5, 1.0], "float64"),
+        dtypes=HALF[:1],
+        torch="torch wants the weight in the input's dtype",
+        note="cast to the input's dtype it is infinity",
     ),
     *(
         row(
@@ -427,6 +469,16 @@ MANY = (
         dtypes=SINGLE,
         note="adding one by one loses 99 ULP",
     ),
+    row(
+        "1000_classes_of_equal_terms_p_2",
+        "accuracy",
+        EQUAL,
+        [0, 999],
+        margin=0.1,
+        p=2,
+        dtypes=F64,
+        note="the gradient of the true class is a sum over the others",
+    ),
     row("scaled_by_100_seed_17", "accuracy", 100 * normal(17, 8, 10), drawn(18, 10, 8)),
     row("scaled_by_1e_3_seed_19", "accuracy", 1e-3 * normal(19, 8, 10), drawn(20, 10, 8)),
     Case(
@@ -478,7 +530,7 @@ ERRORS = (
             ABOVE,
             BELOW,
             kind,
-            "p",
+            r"\bp\b",
             f"received.*{text}",
             p=p,
             constructor=True,
@@ -487,6 +539,7 @@ ERRORS = (
             ("0", 0, ValueError, "0"),
             ("minus_1", -1, ValueError, "-1"),
             ("nan", NAN, ValueError, "nan"),
+            ("inf", INF, ValueError, "inf"),
             ("text", "a", TypeError, "'a'"),
             ("none", None, TypeError, "None"),
         )
@@ -505,8 +558,11 @@ ERRORS = (
         for name, label, shape in (("of_1", [0], r"\[1\]"), ("0d", 0, r"\[\]"))
     ),
     refused("label_n_by_2", ABOVE, [[0, 1], [1, 2]], ValueError, r"\[[2N]\]", r"\[2, 2\]"),
+    refused("label_3d", ABOVE, [[[0]], [[1]]], ValueError, r"\[[2N]\]", r"\[2, 1, 1\]"),
     refused("label_row", ABOVE, [[0, 1]], ValueError, r"\[[2N]\]", r"\[1, 2\]"),
     refused("label_of_2_for_unbatched", [0.0, 0.5, 1.0], [0, 1], ValueError, r"\[[1N]\]", r"\[2\]"),
+    refused("input_without_classes", np.zeros((1, 0)), [0], ValueError, "class", r"\[1, 0\]"),
+    refused("unbatched_without_classes", np.zeros(0), 0, ValueError, "class", r"\[0\]"),
     refused("input_3d", [[[0.0, 0.5]]], [0], ValueError, "input", r"\[1, 1, 2\]"),
 )
 
@@ -560,6 +616,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, p=2, margin=0.5, weight=Array(WEIGHT), reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
         *shared_rows.weight_errors(TYPICAL, classes=3),
     ),

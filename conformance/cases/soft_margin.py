@@ -418,6 +418,7 @@ LOSS = Loss(
         *RANDOM,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, reduction="none"),
     ),
     layers=(
         LayerState("defaults", {}, "reduction='mean'"),
@@ -426,5 +427,6 @@ LOSS = Loss(
     torch_names=TORCH_NAMES,
     batch=("input", "label"),
     exempt={"kink": "the loss is smooth"},
+    never_negative=True,
     documentation="log(1 + exp(-y x))",
 )

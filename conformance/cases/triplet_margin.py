@@ -210,6 +210,9 @@ ORDERS = (
         )
     ),
     row("p_0_counts", "triplet_margin", *X, p=0, margin=2.0, note="3 - 3 + 2, no gradient"),
+    row(
+        "p_0_of_inf", "triplet_margin", ORIGIN, [[INF, 0.0]], SAME, p=0, epsilon=0, note="1 - 2 + 1"
+    ),
     row("p_0_of_some_zeros", "triplet_margin", [[1.0, 2.0]], [[0.0, 1.0]], SAME, p=0, epsilon=0),
     row("p_3_swap", "triplet_margin", *X, p=3, swap=True),
     row("p_1_5_swap_mean", "triplet_margin", *X, p=1.5, swap=True, reduction="mean"),
@@ -376,6 +379,23 @@ MARGINS = (
         margin=Array(0.75, "float64"),
         dtypes=(*HALF, "float32"),
     ),
+    *(
+        row(
+            f"{name}_counts_as_rounded",
+            "margin",
+            [[0.0]],
+            [[x]],
+            [[y]],
+            p=1,
+            dtypes=F32,
+            **{"epsilon": 0, "margin": 1.0, **options},
+        )
+        for name, x, y, options in (
+            ("margin", 0.0, 0.3, {"margin": 0.3}),
+            ("margin_tensor_float64", 0.0, 0.3, {"margin": Array(0.3, "float64")}),
+            ("epsilon", 0.3, 0.5, {"epsilon": 0.3}),
+        )
+    ),
     row("margin_tensor_int64", "margin", *X, margin=Array(2, "int64")),
 )
 
@@ -468,6 +488,7 @@ NOT_FINITE = (
             ),
             ("both_inf", (ORIGIN, [[INF, 1.0]], [[INF, 1.0]]), {}),
             ("anchor_inf", ([[INF, 1.0]], FIVE, SIX), {}),
+            ("positive_inf_of_one_row_only", (ORIGIN * 2, [[INF, 1.0], [3.0, 4.0]], SIX * 2), {}),
             ("inf_against_inf", ([[INF, 1.0]], [[INF, 1.0]], SIX), {}),
             ("epsilon_inf", X, {"epsilon": INF}),
         )
@@ -509,6 +530,22 @@ MAGNITUDES = (
         margin=1e-100,
         dtypes=F64,
     ),
+    *(
+        row(
+            f"{name}_float64_p_3",
+            "C1",
+            [[size, 0.0]],
+            [[0.0, 2 * size]],
+            [[size, 0.5 * size]],
+            p=3,
+            epsilon=0,
+            margin=size,
+            dtypes=F64,
+            torch="torch cubes them",
+            note="its squares are numbers, its cubes are not",
+        )
+        for name, size in (("huge", 1e120), ("tiny", 1e-120))
+    ),
     row(
         "subnormal_float32_p_1",
         "C1",
@@ -532,6 +569,18 @@ SHAPES = (
     row("shape_1d", "triplet_margin", [0.0, 0.0], [3.0, 4.0], [1.0, 2.0], batch=()),
     row("shape_1d_mean", "triplet_margin", [0.0], [3.0], [1.0], reduction="mean", batch=()),
     row("shape_3d", "triplet_margin", CUBE, CUBE[::-1] - 0.3, CUBE * 1.5),
+    *(
+        row(
+            f"shape_3d_p_{name}",
+            "triplet_margin",
+            CUBE,
+            CUBE[::-1] - 0.5,
+            CUBE * 1.5,
+            p=p,
+            epsilon=0,
+        )
+        for name, p in (("3", 3), ("inf", INF), ("minus_inf", -INF), ("minus_1", -1))
+    ),
     row(
         "shape_4d_mean",
         "triplet_margin",
@@ -619,6 +668,16 @@ MANY = (
         p=1.5,
         profile="full",
     ),
+    row(
+        "1000_dimensions_of_equal_terms",
+        "accuracy",
+        np.zeros((1, 1000)),
+        np.full((1, 1000), 0.1),
+        np.zeros((1, 1000)),
+        epsilon=0,
+        dtypes=F64,
+        note="adding one by one loses 99 ULP of the square",
+    ),
     Case(
         "mean_of_a_million_rows",
         "C1",
@@ -666,7 +725,7 @@ ERRORS = (
             f"{name}_{text}_is_refused",
             X,
             TypeError,
-            f"{name}.*number",
+            rf"\b{name}\b.*number",
             f"received.*{received}",
             constructor=True,
             **{name: value},
@@ -684,7 +743,7 @@ ERRORS = (
             f"{name}_nan_is_refused",
             X,
             ValueError,
-            f"{name}.*number",
+            rf"\b{name}\b.*number",
             "received.*nan",
             constructor=True,
             **{name: NAN},
@@ -707,6 +766,9 @@ ERRORS = (
         "lengths_that_do_not_fit", (A, P, [[1.0, 2.0]] * 2), ValueError, r"\[2, 3\]", r"\[2, 2\]"
     ),
     refused("ranks_that_differ", (A, P, N[0]), ValueError, r"\[2, 3\]", r"\[3\]"),
+    refused(
+        "ranks_that_differ_in_the_positive", (A, [P], N), ValueError, r"\[1, 2, 3\]", r"\[2, 3\]"
+    ),
     refused(
         "ranks_that_differ_in_the_anchor", ([A], P, N), ValueError, r"\[1, 2, 3\]", r"\[2, 3\]"
     ),
@@ -781,6 +843,7 @@ LOSS = Loss(
         *ERRORS,
         *SPELLINGS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, p=1, epsilon=0.25, swap=True, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
@@ -795,6 +858,7 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=NAMES,
+    never_negative=True,
     documentation="max(0, d(a, p) - d(a, n) + m), d(u, v) = the p-norm of u - v + epsilon over the "
     "last axis; swap: the smaller of d(a, n) and d(p, n) in place of d(a, n)",
 )

@@ -91,7 +91,7 @@ def _cast(tensor: Any, dtype: str) -> Any:
     """A tensor of either framework in another dtype; Paddle 3.1 knows no ``double``."""
     if hasattr(tensor, "astype"):
         return tensor.astype(dtype)
-    return tensor.double() if dtype == "float64" else tensor.float()
+    return {"float64": tensor.double, "float32": tensor.float, "float16": tensor.half}[dtype]()
 
 
 class Single(Distance):
@@ -102,6 +102,26 @@ class Single(Distance):
 
     def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
         return L1().exact(u, v)
+
+
+class Half(Distance):
+    """The sum of the absolute differences, in float16 whatever the inputs are."""
+
+    def __call__(self, u: Any, v: Any) -> Any:
+        return _cast(Single()(u, v), "float16")
+
+    def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
+        return L1().exact(u, v)
+
+
+class Second(Distance):
+    """The second argument as it is: no distance of vectors, but of numbers."""
+
+    def __call__(self, u: Any, v: Any) -> Any:
+        return 1 * v
+
+    def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
+        raise TypeError("there is no distance of vectors")
 
 
 class Double(Distance):
@@ -244,6 +264,7 @@ KINDS = (
     row(
         "half_precision_swap_mean", "dtype", *X, Single(), swap=True, reduction="mean", dtypes=HALF
     ),
+    row("distances_in_float16", "dtype", *X, Half(), dtypes=HALF[:1]),
     row("distances_in_float64_keep_the_dtype", "dtype", *X, Double(), dtypes=(*HALF, *SINGLE)),
     row(
         "distances_in_float32_keep_float64",
@@ -439,6 +460,17 @@ SHAPES = (
         swap=True,
         batch=("input", "negative"),
     ),
+    Case(
+        "distances_of_column_and_row_warn",
+        "broadcasting",
+        {"input": np.zeros((2, 2)).tolist(), "positive": [[3.0], [5.0]], "negative": [[1.0, 2.0]]},
+        {"distance_function": Second(), "reduction": "none"},
+        dtypes=SINGLE,
+        exact=[[3.0, 2.0], [5.0, 4.0]],
+        warns=UserWarning,
+        warns_match=(r"\[2, 1\]", r"\[1, 2\]", r"\[2, 2\]"),
+        modes="jit.save refuses an input that takes no part",
+    ),
     row("negative_of_one_row_default", "broadcasting", A, P, N[:1], batch=("input", "positive")),
 )
 
@@ -453,6 +485,7 @@ DTYPES = tuple(
     )
     for dtypes in (
         ("float32", "float64", "float32"),
+        ("float64", "float32", "float32"),
         ("float16", "bfloat16", "float16"),
         ("bfloat16", "bfloat16", "float64"),
     )
@@ -576,15 +609,48 @@ ERRORS = (
         distance_function=L1(),
     ),
     refused(
+        "reduction_is_refused_with_a_distance",
+        X,
+        ValueError,
+        "'mean'",
+        "received.*'Mean'",
+        distance_function=L1(),
+        reduction="Mean",
+        constructor=True,
+    ),
+    refused(
+        "anchor_int64_is_refused_with_a_distance",
+        (Array(np.ones((2, 3)), "int64"), P, N),
+        TypeError,
+        "input",
+        "received.*int64",
+        distance_function=L1(),
+    ),
+    *(
+        refused(
+            f"ranks_that_differ_in_the_{name}",
+            vectors,
+            ValueError,
+            r"\[1, 2, 3\]",
+            r"\[2, 3\]",
+            distance_function=L1(),
+        )
+        for name, vectors in (("anchor", ([A], P, N)), ("positive", (A, [P], N)))
+    ),
+    refused(
         "ranks_that_differ", (A, P, N[0]), ValueError, r"\[2, 3\]", r"\[3\]", distance_function=L1()
     ),
     refused("ranks_that_differ_default", (A, P, N[0]), ValueError, r"\[2, 3\]", r"\[3\]"),
 )
 
 TYPICAL = dict(zip(NAMES, X))
+POSITIONS = {"distance_function": L1(), "margin": 0.5, "swap": True, "reduction": "none"}
 SHARED = tuple(
     replace(case, torch=NO_FLAGS) if {"size_average", "reduce"} & set(case.options) else case
-    for case in shared_rows.shared(TYPICAL, TORCH_NAMES)
+    for case in (
+        *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, **POSITIONS),
+    )
 )
 VECTORS = replace(
     triplet_margin.VECTORS,
@@ -647,6 +713,7 @@ LOSS = Loss(
     torch_names=TORCH_NAMES,
     batch=NAMES,
     exempt={"C3": "torch 2.13 is right in every row that it can run"},
+    never_negative=True,
     documentation="max(0, d(a, p) - d(a, n) + m); swap: the smaller of d(a, n) and d(p, n) in "
     "place of d(a, n); without a distance it is the 2-norm of u - v + 1e-6 over the last axis",
 )
