@@ -113,18 +113,21 @@ def _run(options: argparse.Namespace) -> int:
 
     from conformance import report
 
+    for path in filter(None, (options.json, options.html, options.junit_xml)):
+        if not Path(path).absolute().parent.is_dir():
+            refuse(f"{path}: expected a file in a folder that is there")
     _quieten()
     found = _checked(options)
-    console = Console(width=None if sys.stdout.isatty() else 80)
-    report.show_header(console, found)
-    default = options.implementation == "paddle_margin.nn"
-    report.show(console, found, [] if default else ["-i", options.implementation])
     if options.json:
         found.write(Path(options.json))
     if options.html:
         from conformance import page
 
         page.write([found], Path(options.html))
+    console = Console(width=None if sys.stdout.isatty() else 80)
+    report.show_header(console, found)
+    default = options.implementation == "paddle_margin.nn"
+    report.show(console, found, [] if default else ["-i", options.implementation])
     return FAILED if found.failures else 0
 
 

@@ -38,8 +38,6 @@ PADDLE = "paddle.nn"
 """Whose behaviour a drop-in replacement has."""
 OF_PADDLE = ("error_program", "signature", SHARDED)
 """What only an implementation on Paddle has, besides execution modes."""
-SECOND_BUDGET = 1e-6 * 2.0**52
-"""ULP at the largest second derivative: 1e-6 of it."""
 
 
 class Checker:
@@ -320,7 +318,7 @@ class Checker:
         for name, exact in expected.items():
             ours = outcome.second.get(name) or Received("float64", np.zeros(exact.values.shape))
             source = f"formula, second gradient of {name}"
-            found = compare.with_exact(row, ours, exact, SECOND_BUDGET, "float64", source)
+            found = compare.with_exact(row, ours, exact, oracle.SECOND_BUDGET, "float64", source)
             if found.status == FAIL:
                 return failed(found.text)
         return PASSED

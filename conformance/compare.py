@@ -60,19 +60,33 @@ def with_other(
         kind: the dtype whose ULP count.
         source: where the other result comes from.
     """
+    if exact is not None and exact.values.shape != other.shape:
+        shapes = f"{list(other.shape)}, formula {list(exact.values.shape)}"
+        return failed(f"expected {source}'s shape {shapes}")
+    target, permitted = near_other(other, exact, budget, kind)
+    return _within(row, got, target, permitted, kind, source)
+
+
+def near_other(
+    other: np.ndarray, exact: Optional[oracle.Exact], budget: float, kind: str
+) -> tuple[oracle.Exact, np.ndarray]:
+    """Another result as what is expected, and how far off each element may be.
+
+    Args:
+        other: as in :func:`with_other`, and so the others.
+        exact: of the same shape.
+        budget: as there.
+        kind: as there.
+    """
     values = exactly(other)
     target = oracle.Exact(values, each(abs, values))
     if exact is None:
-        return _within(row, got, target, oracle.allowed(target, budget, kind), kind, source)
-    if exact.values.shape != values.shape:
-        return failed(
-            f"expected {source}'s shape {list(values.shape)}, formula {exact.values.shape}"
-        )
+        return target, oracle.allowed(target, budget, kind)
     own = np.frompyfunc(lambda t, e: mpf(0) if e is None else ulp.error(float(t), e, kind), 2, 1)
     permitted = oracle.allowed(exact, budget, kind) + own(values, exact.values)
     claimed = np.frompyfunc(lambda t, e: None if e is None else t, 2, 1)(values, exact.values)
     target = oracle.Exact(np.asarray(claimed, dtype=object), target.scale)
-    return _within(row, got, target, np.asarray(permitted, dtype=object), kind, source)
+    return target, np.asarray(permitted, dtype=object)
 
 
 def exactly(values: np.ndarray) -> np.ndarray:
@@ -164,7 +178,7 @@ def with_printed(row: Row, got: Received) -> Verdict:
     """Compare with what a documentation prints, to each last digit."""
     printed = row.case.printed
     assert printed is not None
-    tokens = re.findall(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)", printed.text)
+    tokens = printed_numbers(printed.text)
     values = got.values.ravel()
     if len(tokens) == len(values) and all(
         _prints_as(value, token, got.dtype, printed.units) for value, token in zip(values, tokens)
@@ -179,11 +193,21 @@ def _prints_as(value: Any, token: str, dtype: str, units: float) -> bool:
     number = Decimal(token)
     if not number.is_finite() or not np.isfinite(value):
         return str(float(token)) == str(float(value))
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    off = Decimal(units).scaleb(exponent if exponent < 0 else -PRINTED_DECIMALS)
     spacing = Decimal(float(ulp.ulp(mpf(float(value)), dtype)))
-    return abs(Decimal(float(value)) - number) <= off + spacing / 2
+    return abs(Decimal(float(value)) - number) <= printed_error(token, units) + spacing / 2
+
+
+def printed_numbers(text: str) -> list[str]:
+    """The numbers that a documentation prints."""
+    return re.findall(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)", text)
+
+
+def printed_error(token: str, units: float) -> Decimal:
+    """How far a value may be from what is printed of it, its own rounding apart."""
+    exponent = Decimal(token).as_tuple().exponent
+    if not isinstance(exponent, int):
+        return Decimal(0)
+    return Decimal(units).scaleb(exponent if exponent < 0 else -PRINTED_DECIMALS)
 
 
 def with_raised(row: Row, error: Optional[Exception], returned: str) -> Verdict:

@@ -79,7 +79,7 @@ class Implementation(ABC):
 
     def function(self, loss: Loss) -> Optional[Callable[..., Any]]:
         """The function of the loss, ``None`` where there is none."""
-        return _first(self._functions, self._function_name(loss))
+        return _first(self._functions, self.function_name(loss))
 
     def layer(self, loss: Loss) -> Optional[Callable[..., Any]]:
         """The layer of the loss, ``None`` where there is none."""
@@ -87,13 +87,14 @@ class Implementation(ABC):
 
     def function_path(self, loss: Loss) -> str:
         """The function in words, for messages."""
-        return f"{self.name}: {self._function_name(loss)}"
+        return f"{self.name}: {self.function_name(loss)}"
 
     def spelling(self, loss: Loss, name: str) -> str:
         """How this implementation spells an argument."""
         return name
 
-    def _function_name(self, loss: Loss) -> str:
+    def function_name(self, loss: Loss) -> str:
+        """This implementation's name of the function."""
         return loss.function
 
     @property
@@ -214,7 +215,8 @@ class TorchImplementation(Implementation):
         """The version of torch."""
         return str(self._torch.__version__)
 
-    def _function_name(self, loss: Loss) -> str:
+    def function_name(self, loss: Loss) -> str:
+        """Torch's name of the function."""
         return loss.torch_function or loss.function
 
     def spelling(self, loss: Loss, name: str) -> str:

@@ -168,7 +168,10 @@ class Graphs:
         found = {_name("to_static_ast", variant): _attempt(traced)}
         found[_name("saved", variant)] = _attempt(saved)
         if not variant and not takes_bfloat16(rows[0].row):
-            found["inference"] = _attempt(lambda: run_inference(rows, path))
+            there = Path(f"{path}.json").exists()
+            found["inference"] = (
+                _attempt(lambda: run_inference(rows, path)) if there else found["saved"]
+            )
         return found
 
     def _layer(self, rows: Sequence[GraphRow]) -> Any:

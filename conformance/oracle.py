@@ -24,6 +24,8 @@ from conformance.kinks import doubting
 
 STEP = mpf(10) ** -25
 """The step of the differences that give second gradients, in units of the smallest argument."""
+SECOND_BUDGET = 1e-6 * 2.0**52
+"""ULP at the largest second derivative: 1e-6 of it."""
 LARGEST_SECOND = 200
 """Rows of more elements than this have no second gradient."""
 REDUCTION_BUDGET = {"float16": 1.0, "bfloat16": 1.0, "float32": 4.0, "float64": 64.0}

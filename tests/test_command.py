@@ -24,6 +24,7 @@ class TestCommand(unittest.TestCase):
             (["-n", "0", "-k", "no_such_row"], "selects no check"),
             (["-n", "1", "-k", "a b ("], "-k 'a b ('"),
             (["--register", "no_such_file"], "no_such_file"),
+            (["--json", "no_such_folder/run.json"], "no_such_folder"),
             (["reproduce", "hinge_embedding/no_such_row"], "no_such_row"),
             (["reproduce", "no_such_loss/row"], "no_such_loss"),
         ]
@@ -153,27 +154,15 @@ class TestCommand(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("no longer occurs: gone", done.stdout)
 
-    @parameterized.expand(
-        [
-            ("hinge_embedding/at_the_kink/float32/gradient", "received gradient of input"),
-            ("hinge_embedding/label_int64/float32/program", "must be ['float32', 'float64']"),
-            ("hinge_embedding/shape_0d/float32/shape", "Tensor(shape=[1]"),
-            ("hinge_embedding/defaults/extra_repr", "expected"),
-            ("multi_margin/weight_is_shown_and_saved/state_dict", "'weight'"),
-            ("multi_margin/separable_is_exactly_0/float64/value", "received"),
-            ("multi_margin/p_0_is_refused/float32/error", "expected ValueError"),
-            ("multi_margin/weight/float32/saved_batch", "received"),
-        ]
-    )
-    def test_scripts_run_without_the_suite(self, check_id, text):
-        script = conformance("reproduce", check_id, "-i", "paddle.nn").stdout
-        self.assertLessEqual(len(script.splitlines()), 25)
-        self.assertNotIn("conformance", script)
+    def test_reproduce_prints_a_script(self):
+        done = conformance("reproduce", "hinge_embedding/at_the_kink", "-i", "paddle.nn")
+        self.assertEqual(done.returncode, 0, done.stderr)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "script.py")
-            path.write_text(script)
-            done = run(str(path), folder=folder)
-            self.assertIn(text, done.stdout + done.stderr)
+            path.write_text(done.stdout)
+            ran = run(str(path), folder=folder)
+        self.assertEqual((ran.returncode, ran.stdout.splitlines()[-1]), (1, "differs"), ran.stderr)
+        self.assertIn("# hinge_embedding/at_the_kink/float32/gradient", done.stdout)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ class TestUpstream(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ("weight_not_in_state_dict", "the names ['weight']", "received  []"),
-            ("zero_d", "shape [] (formula)", "Tensor(shape=[1]"),
+            ("weight_not_in_state_dict", "the names ['weight']", "received []"),
+            ("zero_d", "shape [] (formula)", "received value [1]"),
             ("distance_function_ignored", "the function", "received Tensor"),
             ("unbatched", "a tensor", "IndexError: list index out of range"),
         ]
