@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import random
+import resource
 import shlex
 import sys
 import tempfile
@@ -349,7 +350,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     results.sort(key=lambda each: (wanted.index(each.mutant.file), each.mutant.lines))
     problems = judged(results, every, options.at_least)
     show(console, results, problems)
-    console.print(f"{seconds:.0f} s with {options.jobs} at a time", highlight=False)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    console.print(
+        f"{seconds:.0f} s with {options.jobs} at a time, "
+        f"{used.ru_utime + used.ru_stime:.0f} s of the processor",
+        highlight=False,
+    )
     if options.json:
         pages.write(options.json, report(results, options, seconds))
     if options.readme:

@@ -150,8 +150,10 @@ class TestMutants(TestCase):
         self.assertEqual(made('__all__ = ["a"]\nfrom a import b\nT = TypeVar("T")\n'), [])
 
     def test_the_line_the_function_and_the_place_are_named(self) -> None:
-        text = "class A:\n    def f(self):\n        y = ‖(\n            x\n            + 1\n        )\n"
-        found = made(text.replace("‖", ""), "arithmetic")[0]
+        text = (
+            "class A:\n    def f(self):\n        y = (\n            x\n            + 1\n        )\n"
+        )
+        found = made(text, "arithmetic")[0]
         self.assertEqual(found.key, ("a.py", "A.f", "+ 1", "- 1"))
         self.assertEqual(found.lines, (3, 6))
 
@@ -194,7 +196,7 @@ class TestSurvivors(TestCase):
             ("table", "[[survivor]]\n", "survivor"),
         ]
     )
-    def test_an_entry_that_is_not_whole_is_refused(self, _: str, text: str, match: str) -> None:
+    def test_an_entry_that_is_not_whole_is_refused(self, name: str, text: str, match: str) -> None:
         with self.assertRaisesRegex(ValueError, match):
             reasons(text)
 
@@ -264,8 +266,9 @@ same = text.replace("x + hinge", "hinge + x")
 made = [Mutant(file, "test", "f", (1, 200), "old", t[0], t) for t in (wrong, same)]
 assert text not in (wrong, same)
 score.AT_LEAST = 50.0
-with patch.object(score, "all_losses", lambda: small), patch.object(score, "mutants", lambda *_: made):
-    raise SystemExit(score.main(["--only", "hinge_embedding", "--jobs", "2", *sys.argv[1:]]))
+given = ["--only", "hinge_embedding", "--jobs", "2", *sys.argv[1:]]
+with patch.multiple(score, all_losses=lambda: small, mutants=lambda *_: made):
+    raise SystemExit(score.main(given))
 """
 
 
