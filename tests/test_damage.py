@@ -183,6 +183,8 @@ class TestInterruption(unittest.TestCase):
                 stderr=subprocess.PIPE,
                 start_new_session=True,
                 text=True,
+                # A shell starts what runs in its background with SIGINT ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
             while len(processes(mark)) < 2 and started.poll() is None:
                 time.sleep(0.05)
