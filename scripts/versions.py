@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", default="", metavar="TEXT", help="runs whose names contain it")
     add("--profile", choices=PROFILES, default="quick")
     add("-n", type=int, default=os.cpu_count() or 1, metavar="PROCESSES")
+    add("--limit", type=float, default=60.0, metavar="SECONDS", help="that a check may take")
     add("--reuse", action="store_true", help="reports that are there instead of runs")
     add("--readme", action="store_true", help="rewrite the table of README and README.zh-CN")
     return parser
@@ -106,6 +107,7 @@ def _report(run: Run, options: argparse.Namespace) -> Report:
         start = time.monotonic()
         command = [str(python), "-m", "conformance", "-i", run.implementation]
         command += ["--profile", options.profile, "-n", str(options.n), "--json", str(path)]
+        command.append(f"--limit={options.limit}")
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode not in (0, 1):
             raise SystemExit(f"versions: {run.name}: {done.stderr.strip()}")
