@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
+import numpy as np
+
 from conformance import exhaustive, layers
 from conformance.arguments import Tensor, arguments
 from conformance.case import FLOAT_DTYPES, Case, LayerState, Loss
@@ -164,6 +166,7 @@ def checks_of(loss: Loss, profile: str = "quick", seed: int = 0) -> list[Check]:
         seed: of the random rows.
     """
     chosen = _chosen(loss, profile)
+    translated = translated_rows(loss, chosen) if chosen is not None else set()
     eager, graphs = [], []
     cases = [case for case in loss.cases if profile != "quick" or case.profile == "quick"]
     cases += exhaustive.rows(loss) if profile == "exhaustive" else []
@@ -173,8 +176,7 @@ def checks_of(loss: Loss, profile: str = "quick", seed: int = 0) -> list[Check]:
             eager += [Check(loss, case, dtype, name) for name in names]
             modes = _modes(loss, case, dtype, chosen)
             if profile == "quick":
-                # Where every dimension is open, so is the batch.
-                modes = [mode for mode in modes if not mode.endswith("_batch")]
+                modes = _quick(modes, case, dtype, translated)
             graphs += [Check(loss, case, dtype, name) for name in modes]
     found = [Check(loss, kind, "", "signature") for kind in ("function", "layer")]
     found += [
@@ -219,41 +221,54 @@ def _chosen(loss: Loss, profile: str) -> Optional[set[str]]:
 
 
 def mode_rows(loss: Loss) -> set[str]:
-    """The ids of rows that together show all that a graph of this loss can be made of.
+    """The ids of rows that together show all that a graph of this loss can be made of."""
+    cases = [case for case in loss.cases if _in_graphs(case)]
+    return _cover(cases, [_shown(loss, case) for case in cases])
 
-    Rows of clause C6, which is about graphs, come first.
-    """
-    shown = {case.id: _shown(loss, case) for case in loss.cases if _in_graphs(case)}
-    chosen = {case.id for case in loss.cases if case.clause == "C6" and case.id in shown}
-    left: set[Any] = set().union(*shown.values()).difference(*(shown[row] for row in chosen))
+
+def translated_rows(loss: Loss, rows: set[str]) -> set[str]:
+    """Those of the rows that together show each option: SOT translates Python, not tensors."""
+    cases = [case for case in loss.cases if case.id in rows]
+    return _cover(cases, [_shown(loss, case, every_tensor=False) for case in cases])
+
+
+def _cover(cases: Sequence[Case], shown: Sequence[set[Any]]) -> set[str]:
+    """The ids of few rows that show all; rows of clause C6, which is about graphs, come first."""
+    by_id = {case.id: each for case, each in zip(cases, shown)}
+    chosen = {case.id for case in cases if case.clause == "C6"}
+    left: set[Any] = set().union(*shown).difference(*(by_id[row] for row in chosen))
     while left:
-        most = max(shown, key=lambda row: len(shown[row] & left))
-        left -= shown[most]
+        most = max(by_id, key=lambda row: len(by_id[row] & left))
+        left -= by_id[most]
         chosen.add(most)
     return chosen
 
 
-def _shown(loss: Loss, case: Case, every_p: bool = False) -> set[Any]:
+def _shown(loss: Loss, case: Case, every_p: bool = False, every_tensor: bool = True) -> set[Any]:
     """What a row shows of its loss: the make of each argument, values of tensors left out.
 
     Args:
         loss: the loss.
         case: the row.
         every_p: whether to tell apart the powers that have no formula of their own.
+        every_tensor: whether to tell apart the ranks and kinds of tensors.
     """
     inputs, options = arguments(loss, case, _main_dtype(case))
     shown: set[Any] = set()
     for name, value in {**inputs, **options}.items():
         if isinstance(value, Tensor):
             kind = value.values.dtype.kind
-            shown.add((name, kind, value.values.ndim, value.values.size == 0))
+            make = (kind, value.values.ndim, value.values.size == 0) if every_tensor else ()
+            shown.add((name, Tensor, *make))
         elif isinstance(value, (str, bool)):
             shown.add((name, value))
         elif isinstance(value, (int, float)):
             general = name != "p" or not (every_p or value in OWN_FORMULAS)
             shown.add((name, math.isfinite(value) if general else value))
         else:
-            shown.add((name, type(value).__name__))
+            # Any of NumPy's numbers stands for the rest.
+            number = isinstance(value, np.generic) and not every_p
+            shown.add((name, "numpy" if number else type(value).__name__))
     return shown
 
 
@@ -297,3 +312,16 @@ def _modes(loss: Loss, case: Case, dtype: str, chosen: Optional[set[str]]) -> li
         return [OTHER_ROWS]
     closed = {v: not has_open_dimensions(loss, case, dtype, v) for v in ("batch", "unknown")}
     return [mode for mode in MODES if not closed.get(mode.rpartition("_")[2], False)]
+
+
+def _quick(modes: Sequence[str], case: Case, dtype: str, translated: set[str]) -> list[str]:
+    """Those in one dtype; where every dimension is open, so is the batch.
+
+    SOT, by far the slowest, translates Python, to which all tensors are alike.
+    """
+    if dtype != _main_dtype(case):
+        return []
+    left_out = {mode for mode in modes if mode.endswith("_batch")}
+    if case.id not in translated:
+        left_out.add("to_static_sot")
+    return [mode for mode in modes if mode not in left_out]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from unittest import mock
 
 from parameterized import parameterized
 
@@ -113,6 +114,12 @@ class TestChecker(unittest.TestCase):
         found = verdict(name, check_id)
         self.assertEqual(found.status, "not run")
         self.assertIn(text, found.text)
+
+    def test_drop_in_needs_paddle(self):
+        with mock.patch("importlib.util.find_spec", return_value=None):
+            found = verdict("correct", "paddle_none/float32/drop_in")
+        self.assertEqual(found.status, "not run")
+        self.assertIn("not installed", found.text)
 
 
 if __name__ == "__main__":

@@ -356,8 +356,12 @@ LARGE = tuple(
         dtypes=dtypes,
         exact=0.1,
         modes=TOO_LARGE,
+        profile=profile,
     )
-    for name, size, dtypes in (("a_million", 10**6, SINGLE), ("ten_million", 10**7, F32))
+    for name, size, dtypes, profile in (
+        ("a_million", 10**6, SINGLE, "quick"),
+        ("ten_million", 10**7, F32, "full"),
+    )
 )
 
 ERRORS = (
