@@ -10,30 +10,19 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, Optional
 
+from conformance import commands
 from conformance.checks import PROFILES
 from conformance.findings import Report, write_text
-
-FAILED, USAGE = 1, 2
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        _refuse(message)
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f"conformance: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(USAGE)
+from conformance.usage import FAILED, Parser, refuse
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m conformance",
         description=__doc__,
         epilog="Other commands, each with --help: " + ", ".join(COMMANDS),
@@ -98,24 +87,24 @@ def _reproduce(argv: Sequence[str]) -> int:
     from conformance import reproduce
     from conformance.implementation import UsageError
 
-    parser = _Parser(prog="python -m conformance reproduce", allow_abbrev=False)
+    parser = Parser(prog="python -m conformance reproduce", allow_abbrev=False)
     parser.add_argument("case", metavar="CASE_ID", help="STEM/ROW[/DTYPE[/PROPERTY]]")
     _add_implementation(parser)
     options = parser.parse_args(argv)
     try:
         print(reproduce.script(options.case, options.implementation), end="")
     except UsageError as error:
-        _refuse(str(error))
+        refuse(str(error))
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
     from conformance.cases import all_losses
-    from conformance.checks import checks_of
+    from conformance.checks import checks_of, part_of
 
-    for loss in all_losses().values():
-        for check in checks_of(loss, options.profile, options.seed):
-            print(check.id)
+    losses = all_losses().values()
+    every = [c.id for loss in losses for c in checks_of(loss, options.profile, options.seed)]
+    print("\n".join(part_of(every, options.fraction)))
     return 0
 
 
@@ -124,18 +113,21 @@ def _run(options: argparse.Namespace) -> int:
 
     from conformance import report
 
+    for path in filter(None, (options.json, options.html, options.junit_xml)):
+        if not Path(path).absolute().parent.is_dir():
+            refuse(f"{path}: expected a file in a folder that is there")
     _quieten()
     found = _checked(options)
-    console = Console(width=None if sys.stdout.isatty() else 80)
-    report.show_header(console, found)
-    default = options.implementation == "paddle_margin.nn"
-    report.show(console, found, [] if default else ["-i", options.implementation])
     if options.json:
         found.write(Path(options.json))
     if options.html:
         from conformance import page
 
         page.write([found], Path(options.html))
+    console = Console(width=None if sys.stdout.isatty() else 80)
+    report.show_header(console, found)
+    default = options.implementation == "paddle_margin.nn"
+    report.show(console, found, [] if default else ["-i", options.implementation])
     return FAILED if found.failures else 0
 
 
@@ -166,12 +158,15 @@ def _checked(options: argparse.Namespace) -> Report:
             status = pytest.main(arguments, plugins=[keeper])
         codes = pytest.ExitCode
         if keeper.run is None or status not in (codes.OK, codes.TESTS_FAILED):
+            if keeper.run is not None and keeper.run.ended_because:
+                refuse(keeper.run.ended_because)
             if status == codes.NO_TESTS_COLLECTED:
-                _refuse(f"-k {options.k!r} selects no check; --list prints their ids")
+                part = "" if options.fraction == "1/1" else f" of part {options.fraction}"
+                refuse(f"-k {options.k!r} selects no check{part}; --list prints their ids")
             if status == codes.INTERRUPTED:
-                _refuse("interrupted; no report was written")
+                refuse("interrupted; no report was written")
             said = [line for line in errors.getvalue().splitlines() if line.strip()]
-            _refuse(said[-1].replace("ERROR: ", "") if said else f"pytest ended with {status!r}")
+            refuse(said[-1].replace("ERROR: ", "") if said else f"pytest ended with {status!r}")
         if options.junit_xml:
             write_text(Path(options.junit_xml), junit.read_text(encoding="utf-8"))
     found: Report = keeper.run.report
@@ -184,9 +179,12 @@ def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     folder = Path(__file__).parent
     arguments = [str(folder / "cases"), "-c", os.devnull, f"--rootdir={folder}", "--noconftest"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:warnings", "-s"]
+    arguments += ["-p", "no:faulthandler"]
     arguments += ["-p", "xdist.plugin", "-p", "conformance.plugin"]
     # A loss's checks stay together until a worker has nothing left to do.
-    arguments += [f"-n{options.n}", "--dist=worksteal"] if options.n else []
+    if options.n:
+        # What ends a worker counts as a failure; the plugin says when it happens too often.
+        arguments += [f"-n{options.n}", "--dist=worksteal", "--max-worker-restart=9999"]
     for name in ("implementation", "torch", "profile", "fraction", "seed", "limit"):
         arguments.append(f"--{name}={getattr(options, name)}")
     if options.k is not None:
@@ -206,9 +204,19 @@ class _Keeper:
         self.run = session.config.pluginmanager.getplugin("conformance-run")
 
 
-COMMANDS = {"reproduce": _reproduce}
+COMMANDS = {
+    "reproduce": _reproduce,
+    "report-upstream": lambda argv: import_module("conformance.upstream").main(argv),
+    "page": commands.page,
+    "compare": commands.compare,
+    "coverage": commands.coverage,
+    "ulp": commands.ulp,
+}
 """What the first argument may be."""
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        refuse("interrupted")

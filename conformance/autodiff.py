@@ -14,7 +14,16 @@ from typing import Any, Callable
 import numpy as np
 from mpmath import mp, mpf
 
-from conformance.ulp import computed_in, ulp
+from conformance.kinks import (
+    GIVEN,
+    NEGATIVE,
+    OTHER,
+    SUM,
+    are_undecided,
+    is_undecided,
+    reach_of_rounding,
+)
+from conformance.ulp import is_finite
 
 ZERO, ONE = mpf(0), mpf(1)
 _serials = itertools.count()
@@ -29,9 +38,11 @@ class Number:
         scale: the largest term that went into the value; 0 for a number as given.
         sources: for each number it depends on, the derivative by it and the derivative's scale.
         live: whether a gradient may be asked for.
+        made: how it was made, one of the kinds of :mod:`conformance.kinks`.
+        parts: the numbers that it was made of.
     """
 
-    __slots__ = ("live", "scale", "serial", "sources", "value", "working")
+    __slots__ = ("live", "made", "parts", "scale", "serial", "sources", "value", "working")
 
     def __init__(
         self,
@@ -40,18 +51,24 @@ class Number:
         scale: mpf = ZERO,
         sources: Sequence[tuple[Number, mpf, mpf]] = (),
         live: bool = False,
+        made: int = GIVEN,
+        parts: Sequence[Number] = (),
     ) -> None:
-        self.value = mpf(value)
+        self.value: mpf = value if type(value) is mpf else mpf(value)
         self.working = working
         self.scale = _finite_scale(self.value, scale)
-        self.sources = tuple(source for source in sources if source[0].live)
+        self.sources = [source for source in sources if source[0].live]
         self.live: bool = live or bool(self.sources)
         self.serial = next(_serials)
+        self.made = made
+        self.parts = parts
 
     @property
     def reach(self) -> mpf:
         """The larger of ``|value|`` and ``scale``: what this number brings into a sum."""
-        return max(abs(self.value), self.scale) if mp.isfinite(self.value) else ZERO
+        if self.scale is ZERO:
+            return abs(self.value) if is_finite(self.value) else ZERO
+        return max(abs(self.value), self.scale) if is_finite(self.value) else ZERO
 
     def _with(self, other: Any) -> Number:
         return other if isinstance(other, Number) else Number(other, self.working)
@@ -62,11 +79,23 @@ class Number:
         b = self._with(other)
         scale = max(self.reach, b.reach)
         return Number(
-            self.value + b.value, self.working, scale, ((self, ONE, ZERO), (b, ONE, ZERO))
+            self.value + b.value,
+            self.working,
+            scale,
+            ((self, ONE, ZERO), (b, ONE, ZERO)),
+            made=SUM,
+            parts=(self, b),
         )
 
     def __neg__(self) -> Number:
-        return Number(-self.value, self.working, self.scale, ((self, -ONE, ZERO),))
+        return Number(
+            -self.value,
+            self.working,
+            self.scale,
+            ((self, -ONE, ZERO),),
+            made=NEGATIVE,
+            parts=(self,),
+        )
 
     def __sub__(self, other: Any) -> Any:
         return NotImplemented if isinstance(other, np.ndarray) else self + -self._with(other)
@@ -78,11 +107,16 @@ class Number:
         if isinstance(other, np.ndarray):
             return NotImplemented
         b = self._with(other)
+        scale = ZERO
+        if self.scale is not ZERO or b.scale is not ZERO:
+            scale = abs(self.value) * b.scale + abs(b.value) * self.scale
         return Number(
             self.value * b.value,
             self.working,
-            abs(self.value) * b.scale + abs(b.value) * self.scale,
+            scale,
             ((self, b.value, b.scale), (b, self.value, self.scale)),
+            made=OTHER,
+            parts=(self, b),
         )
 
     def __truediv__(self, other: Any) -> Any:
@@ -97,16 +131,17 @@ class Number:
 
     def __abs__(self) -> Number:
         slope = ZERO if self.value == 0 else mpf(mp.sign(self.value))
-        return _unary(self, abs(self.value), slope, ZERO)
+        size = _unary(self, abs(self.value), slope, ZERO)
+        return _unclaimed(size, [self]) if is_undecided(self) else size
 
     __radd__ = __add__
     __rmul__ = __mul__
 
 
 def _finite_scale(value: mpf, scale: mpf) -> mpf:
-    if mp.isfinite(scale):
+    if scale is ZERO or is_finite(scale):
         return scale
-    return abs(value) if mp.isfinite(value) else ZERO
+    return abs(value) if is_finite(value) else ZERO
 
 
 def _divide(a: mpf, b: mpf) -> mpf:
@@ -131,7 +166,8 @@ def _unary(z: Number, value: mpf, slope: mpf, curvature: mpf) -> Number:
     """``value`` = f(z), with f'(z) and f''(z)."""
     steepness = abs(curvature) * z.scale if z.scale else ZERO
     scale = abs(slope) * z.scale if z.scale else ZERO
-    return Number(value, z.working, scale, ((z, slope, _finite_scale(slope, steepness)),))
+    sources = ((z, slope, _finite_scale(slope, steepness)),)
+    return Number(value, z.working, scale, sources, made=OTHER, parts=(z,))
 
 
 def power(z: Number, p: mpf) -> Number:
@@ -161,12 +197,19 @@ def total(numbers: Iterable[Number], working: str) -> Number:
     terms = list(numbers)
     scale = mp.fsum(term.reach for term in terms)
     value = mp.fsum(term.value for term in terms)
-    return Number(value, working, scale, [(term, ONE, ZERO) for term in terms])
+    sources = [(term, ONE, ZERO) for term in terms]
+    return Number(value, working, scale, sources, made=SUM, parts=terms)
 
 
 def undefined(numbers: Iterable[Number], working: str) -> Number:
     """NaN, with nothing claimed of the gradient of any of ``numbers``."""
     return Number(mp.nan, working, sources=[(number, mp.nan, ZERO) for number in numbers])
+
+
+def _unclaimed(number: Number, of: Iterable[Number]) -> Number:
+    """``number``, with nothing claimed of its gradient."""
+    sources = [(source, mp.nan, ZERO) for source in of]
+    return Number(number.value, number.working, number.scale, sources)
 
 
 def clamp(z: Number, passes_at_zero: bool) -> Number:
@@ -182,9 +225,12 @@ def clamp(z: Number, passes_at_zero: bool) -> Number:
     if mp.isnan(z.value):
         return undefined([z], z.working)
     if z.value > 0 or (z.value == 0 and passes_at_zero):
-        return Number(z.value, z.working, z.scale, ((z, ONE, ZERO),))
-    beyond_rounding = z.value < -8 * ulp(z.scale, computed_in(z.working))
-    return Number(ZERO, z.working, ZERO if beyond_rounding else z.scale)
+        sources = ((z, ONE, ZERO),)
+        clamped = Number(z.value, z.working, z.scale, sources, made=SUM, parts=(z,))
+    else:
+        beyond_rounding = z.value < -reach_of_rounding(z.scale, z.working)
+        clamped = Number(ZERO, z.working, ZERO if beyond_rounding else z.scale)
+    return _unclaimed(clamped, [z]) if is_undecided(z) else clamped
 
 
 def maximum(numbers: Sequence[Number]) -> Number:
@@ -195,7 +241,11 @@ def maximum(numbers: Sequence[Number]) -> Number:
     largest = max(number.value for number in numbers)
     ties = [number for number in numbers if number.value == largest]
     scale = max(number.scale for number in numbers)
-    return Number(largest, working, scale, [(tie, ONE / len(ties), ZERO) for tie in ties])
+    shares = [(tie, ONE / len(ties), ZERO) for tie in ties]
+    picked = Number(largest, working, scale, shares, made=SUM, parts=ties[:1])
+    close = largest - reach_of_rounding(scale, working)
+    undecided = are_undecided([number for number in numbers if number.value >= close])
+    return _unclaimed(picked, numbers) if undecided else picked
 
 
 def each(function: Callable[..., Any], *arrays: Any) -> np.ndarray:
@@ -224,7 +274,7 @@ def backward(seeds: Iterable[tuple[Number, mpf]]) -> dict[int, tuple[mpf, mpf]]:
 
     def push(number: Number, value: mpf, scale: mpf) -> None:
         nodes[number.serial] = number
-        pending.setdefault(number.serial, []).append((value, _finite_scale(value, scale)))
+        pending.setdefault(number.serial, []).append((value, scale))
 
     for number, cotangent in seeds:
         push(number, cotangent, ZERO)
@@ -232,7 +282,11 @@ def backward(seeds: Iterable[tuple[Number, mpf]]) -> dict[int, tuple[mpf, mpf]]:
         value, scale = _accumulated(pending[serial])
         pending[serial] = [(value, scale)]
         for source, slope, slope_scale in nodes[serial].sources:
-            push(source, value * slope, abs(value) * slope_scale + scale * abs(slope))
+            part = value if slope is ONE else value * slope
+            grown = ZERO
+            if not (scale is ZERO and slope_scale is ZERO) and is_finite(part):
+                grown = abs(value) * slope_scale + scale * abs(slope)
+            push(source, part, grown)
     return {serial: parts[0] for serial, parts in pending.items()}
 
 
@@ -252,7 +306,7 @@ def _accumulated(parts: list[tuple[mpf, mpf]]) -> tuple[mpf, mpf]:
     if len(parts) == 1:
         return parts[0]
     value = mp.fsum(part for part, _ in parts)
-    reach = mp.fsum(max(abs(part), scale) for part, scale in parts if mp.isfinite(part))
+    reach = mp.fsum(max(abs(part), scale) for part, scale in parts if is_finite(part))
     return value, reach
 
 

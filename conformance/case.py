@@ -12,6 +12,8 @@ from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
+from conformance.domain import Domain
+
 FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")
 """The dtypes that a row runs in unless it says otherwise."""
 
@@ -107,7 +109,13 @@ class Case:
         modes: ``None`` where every execution mode applies; otherwise why only eager does.
         batch: names of inputs whose first dimension is the batch, which the modes with an
             unknown batch leave open; ``None`` follows ``Loss.batch``.
+        profile: the smallest profile that runs it (``checks.PROFILES``): ``full`` where it takes
+            seconds and adds little.
+        positional: names of options that are given by position, behind the inputs and in Paddle's
+            order; torch, which has another order, is given them by keyword.
         note: why the row is there, where its id does not say it all.
+        drawn: whether the row was drawn, so that a gradient is claimed only where rounding does
+            not decide which one is right.
     """
 
     id: str
@@ -123,7 +131,10 @@ class Case:
     torch: Optional[str] = None
     modes: Optional[str] = None
     batch: Optional[tuple[str, ...]] = None
+    profile: str = "quick"
+    positional: tuple[str, ...] = ()
     note: str = ""
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,12 +146,14 @@ class LayerState:
         options: the constructor's arguments.
         extra_repr: the text that ``extra_repr`` must give.
         state: the names that ``state_dict`` must hold.
+        torch: why torch cannot have such a layer; ``None`` where it can.
     """
 
     id: str
     options: Options
     extra_repr: str
     state: tuple[str, ...] = ()
+    torch: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -172,9 +185,11 @@ class Loss:
             as NumPy object arrays and every option but ``reduction``; returns the ``none``
             result as an object array.
         budget: the accuracy that is promised.
+        domain: what the arguments may be.
         torch_function: torch's name of the function, where it differs.
         torch_names: Paddle's argument names to torch's.
         batch: inputs whose first dimension is the batch.
+        never_negative: whether no input makes the loss negative.
         exempt: clauses that say nothing of this loss, each with the reason.
         documentation: the formula in words and symbols, for reports.
     """
@@ -188,10 +203,12 @@ class Loss:
     differentiable: tuple[str, ...]
     formula: Callable[..., Any]
     budget: Budget
+    domain: Domain
     cases: tuple[Case, ...] = ()
     layers: tuple[LayerState, ...] = ()
     torch_function: Optional[str] = None
     torch_names: Mapping[str, str] = field(default_factory=dict)
     batch: tuple[str, ...] = ()
+    never_negative: bool = False
     exempt: Mapping[str, str] = field(default_factory=dict)
     documentation: str = ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Callable, Optional
 
 import numpy as np
 
-from conformance import compare, fuzz, layers, oracle, reproduce, sharded, torch_reference
+from conformance import compare, fuzz, layers, oracle, reproduce, sharded, shown, torch_reference
 from conformance.arguments import paddle_name
-from conformance.case import Case, Loss
+from conformance.case import Case, LayerState, Loss
 from conformance.cases import all_losses
 from conformance.checks import (
     CONFORMANT,
@@ -38,8 +39,6 @@ PADDLE = "paddle.nn"
 """Whose behaviour a drop-in replacement has."""
 OF_PADDLE = ("error_program", "signature", SHARDED)
 """What only an implementation on Paddle has, besides execution modes."""
-SECOND_BUDGET = 1e-6 * 2.0**52
-"""ULP at the largest second derivative: 1e-6 of it."""
 
 
 class Checker:
@@ -49,17 +48,24 @@ class Checker:
         implementation: what is under test.
         live_torch: whether torch is computed now instead of read from the recording.
         selected: the checks that will be asked for.
+        go_on: called where a check comes to another of its parts, with the row that it then runs
+            eagerly, or an empty text.
     """
 
     def __init__(
-        self, implementation: Implementation, live_torch: bool, selected: Iterable[Check]
+        self,
+        implementation: Implementation,
+        live_torch: bool,
+        selected: Iterable[Check],
+        go_on: Callable[[str], None] = lambda row: None,
     ) -> None:
         self.implementation = implementation
+        self._go_on = go_on
         self._torch = torch_reference.live if live_torch else torch_reference.recorded
         self._outcomes: dict[tuple[str, str, str], Outcome] = {}
         self._graphs: dict[str, Graphs] = {}
         self._selected = [check for check in selected if check.name in MODES]
-        self._last: tuple[Optional[tuple[str, str, str]], Optional[oracle.Expected]] = None, None
+        self._last: tuple[Optional[Row], Optional[oracle.Expected]] = None, None
         self._row: Optional[Row] = None
         self._loss: Optional[Loss] = None
         self._drop_in_for: Optional[Implementation] = None
@@ -90,7 +96,7 @@ class Checker:
 
     def run(self, check: Check) -> Verdict:
         """Make one check."""
-        reason = self._missing(check)
+        reason = self.missing(check)
         if reason:
             return not_run(reason)
         if check.name == RANDOM:
@@ -104,12 +110,16 @@ class Checker:
         row = self._row_of(check.loss, check.row, check.dtype)
         if check.name in MODES:
             return self._mode(check, row)
-        outcome = self._outcome(row)
-        if check.name in self._on_outcome:
-            return self._on_outcome[check.name](row, outcome)
+        return self.judge(row, self._outcome(row), check.name)
+
+    def judge(self, row: Row, outcome: Outcome, name: str) -> Verdict:
+        """Make the check of one property of what an eager run gave."""
+        if name in self._on_outcome:
+            return self._on_outcome[name](row, outcome)
         if outcome.result is not None:
-            return self._on_result[check.name](row, outcome, outcome.result)
-        if check.name in ("unchanged", "layer"):
+            return self._on_result[name](row, outcome, outcome.result)
+        itself = name == DROP_IN and self.implementation.name == PADDLE
+        if itself or name in ("unchanged", "layer"):
             return not_run("the function returned no tensor to compare with")
         return failed(f"expected a tensor, received {compare.instead(outcome)}; {input_text(row)}")
 
@@ -121,13 +131,15 @@ class Checker:
             self._outcomes.clear()
             self._loss = loss
 
-    def _missing(self, check: Check) -> str:
-        """Why a check cannot be made of this implementation."""
+    def missing(self, check: Check) -> str:
+        """Why a check cannot be made of this implementation, or an empty text."""
         implementation, loss, name = self.implementation, check.loss, check.name
         if name == OTHER_ROWS:
             return "rows of the same options run in every mode; --profile exhaustive runs this one"
         if implementation.kind != "paddle" and name in (*OF_PADDLE, *MODES):
             return "Paddle's execution modes, signatures and shards do not apply"
+        if implementation.kind == "torch" and isinstance(check.row, LayerState) and check.row.torch:
+            return check.row.torch
         of_layer = check.row == "layer" or name in ("error_layer", *layers.STATE_PROPERTIES)
         if (of_layer or name == "layer") and implementation.layer(loss) is None:
             return f"{implementation.name} has no {loss.layer}"
@@ -145,13 +157,13 @@ class Checker:
     def _outcome(self, row: Row) -> Outcome:
         key = (row.loss.stem, row.case.id, row.dtype)
         if key not in self._outcomes:
+            self._go_on("/".join(key))
             self._outcomes[key] = row.evaluate()
         return self._outcomes[key]
 
     def _expected(self, row: Row) -> Optional[oracle.Expected]:
-        key = (row.loss.stem, row.case.id, row.dtype)
-        if self._last[0] != key:
-            self._last = key, oracle.evaluate(row.loss, row.case, row.dtype)
+        if self._last[0] is not row:
+            self._last = row, oracle.evaluate(row.loss, row.case, row.dtype)
         return self._last[1]
 
     def _value(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
@@ -159,7 +171,8 @@ class Checker:
         if expected is None:
             return not_run("the row has no formula")
         budget = oracle.budget(row.loss, row.case, expected.dtype, "value")
-        return compare.with_exact(row, got, expected.value, budget, expected.dtype, "formula")
+        found = compare.with_exact(row, got, expected.value, budget, expected.dtype, "formula")
+        return compare.with_sign(row, got, found) if row.loss.never_negative else found
 
     def _exact(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
         kind = row.result_dtype
@@ -180,7 +193,7 @@ class Checker:
         kind = row.result_dtype
         budget = oracle.budget(row.loss, row.case, kind, "value")
         exact = expected.value if expected else None
-        found = compare.with_torch(row, got, torch.value, exact, budget, kind)
+        found = compare.with_other(row, got, torch.value, exact, budget, kind, "torch")
         for name, theirs in torch.gradients.items():
             if found.status == FAIL or expected is None:
                 break
@@ -192,13 +205,15 @@ class Checker:
             kind = expected.gradient_dtypes[name]
             budget = oracle.budget(row.loss, row.case, kind, "gradient", name)
             exact = expected.gradients[name]
-            found = compare.with_torch(row, ours, theirs, exact, budget, kind)
+            found = compare.with_other(row, ours, theirs, exact, budget, kind, "torch")
         return Verdict(found.status, found.text)
 
     def _drop_in(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
         """Compare with paddle.nn; where the contract wants another answer, that is known."""
         if self.implementation.name == PADDLE:
             return PASSED
+        if importlib.util.find_spec("paddle") is None:
+            return not_run("paddle.nn: Paddle is not installed")
         theirs = Row(self._paddle(), row.loss, row.case, row.dtype).first_order()
         if theirs.result is None:
             return not_run(f"paddle.nn: {compare.instead(theirs)}")
@@ -240,16 +255,18 @@ class Checker:
 
     def detail(self, check: Check, verdict: Verdict) -> dict[str, str]:
         """What a page shows of a check: inputs, what was expected and received, a script."""
-        if not isinstance(check.row, Case):
-            return {}
-        row = self._row_of(check.loss, check.row, check.dtype)
-        found = {"inputs": input_text(row)}
-        outcome = self._outcomes.get((row.loss.stem, row.case.id, row.dtype))
-        if check.name in ("value", "gradient") and outcome is not None:
-            expected = self._expected(row)
-            found["expected"], found["received"] = compare.shown(check.name, expected, outcome)
-        if verdict.status == FAIL:
-            found["script"] = reproduce.of_check(check, self.implementation)
+        found = {}
+        if isinstance(check.row, Case):
+            row = self._row_of(check.loss, check.row, check.dtype)
+            found["inputs"] = input_text(row)
+            outcome = self._outcomes.get((row.loss.stem, row.case.id, row.dtype))
+            if outcome is not None:
+                formula = self._expected
+                found.update(shown.texts(check.name, row, outcome, formula, self._torch))
+        if isinstance(verdict, fuzz.Found) and verdict.case is not None:
+            check = Check(check.loss, verdict.case, check.dtype, verdict.name)
+        if verdict.status == FAIL and isinstance(check.row, Case):
+            found["script"] = reproduce.attempt(check, self.implementation)
         return found
 
     def _shape(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
@@ -283,7 +300,9 @@ class Checker:
             budget = oracle.budget(row.loss, row.case, kind, "gradient", name)
             source = f"formula, gradient of {name}"
             found.append(compare.with_exact(row, ours, exact, budget, kind, source))
-        return max(found, key=_badness)
+            if oracle.is_finite(expected.value) and np.isnan(ours.values).any():
+                found.append(compare.no_number(row, ours, f"the gradient of {name}"))
+        return compare.together(found)
 
     def _argument_dtype(self, row: Row, name: str) -> str:
         inputs, options = row.arguments
@@ -302,7 +321,7 @@ class Checker:
         for name, exact in expected.items():
             ours = outcome.second.get(name) or Received("float64", np.zeros(exact.values.shape))
             source = f"formula, second gradient of {name}"
-            found = compare.with_exact(row, ours, exact, SECOND_BUDGET, "float64", source)
+            found = compare.with_exact(row, ours, exact, oracle.SECOND_BUDGET, "float64", source)
             if found.status == FAIL:
                 return failed(found.text)
         return PASSED
@@ -314,7 +333,8 @@ class Checker:
         if again is not None and again.same_bits(got):
             return PASSED
         received = compare.first(again) if again is not None else "no tensor"
-        return failed(f"expected {compare.first(got)} at a second call too, received {received}")
+        wanted = f"expected {compare.first(got)} at a second call too, without gradients"
+        return failed(f"{wanted}, received {received}")
 
     def _layer(self, row: Row, outcome: Outcome, got: Received) -> Verdict:
         if outcome.layer is not None:
@@ -381,7 +401,7 @@ class Checker:
                 outcome = self._outcome(row)
                 if outcome.result is not None:
                     rows.append(GraphRow(row, outcome))
-            self._graphs[loss.stem] = Graphs(rows)
+            self._graphs[loss.stem] = Graphs(rows, self._go_on)
         return self._graphs[loss.stem]
 
 
@@ -393,8 +413,3 @@ def _key(check: Check) -> tuple[str, str]:
 def _shares(check: Check, other: Check) -> bool:
     """Whether two checks' rows can be in one graph."""
     return check.loss is other.loss and check.name == other.name
-
-
-def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
-    ratio = verdict.measure.ratio if verdict.measure else 0.0
-    return verdict.status == FAIL, verdict.status == CONFORMANT, ratio

@@ -7,14 +7,16 @@ of a layer's state and of signatures have no dtype: ``multi_margin/with_weight/s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
+
+import numpy as np
 
 from conformance import exhaustive, layers
 from conformance.arguments import Tensor, arguments
 from conformance.case import FLOAT_DTYPES, Case, LayerState, Loss
-from conformance.domain import documented
+from conformance.documented import documented
 from conformance.modes import MODES
 from conformance.program import has_open_dimensions
 
@@ -45,9 +47,12 @@ SHARDED = "sharded"
 DROP_IN = "drop_in"
 """paddle.nn's own result on its documented domain, scored apart."""
 
+OWN_FORMULAS = (0, 1, 2, math.inf, -math.inf)
+"""Powers that are computed otherwise than the rest."""
+
 PROFILES = ("quick", "full", "exhaustive")
 """What a run checks; each holds the one before it."""
-DRAWN = {"quick": (1, 10), "full": (10, 250), "exhaustive": (10, 250)}
+DRAWN = {"quick": (1, 5), "full": (10, 250), "exhaustive": (10, 250)}
 """Batches of random rows in each dtype, and rows in each batch."""
 
 GROUPS = {
@@ -101,7 +106,8 @@ class Measure:
         distance: in ULP.
         ratio: the error over what is allowed.
         input: the arguments there, in decimal and hex.
-        histogram: how many elements are as far from exact as ``ulp.BINS`` says.
+        histogram: how many elements are as far from exact as ``ulp.BINS`` says, in ULP of the
+            largest term that went into each.
     """
 
     distance: float
@@ -160,13 +166,17 @@ def checks_of(loss: Loss, profile: str = "quick", seed: int = 0) -> list[Check]:
         seed: of the random rows.
     """
     chosen = _chosen(loss, profile)
+    translated = translated_rows(loss, chosen) if chosen is not None else set()
     eager, graphs = [], []
-    cases = [*loss.cases, *(exhaustive.rows(loss) if profile == "exhaustive" else ())]
+    cases = [case for case in loss.cases if profile != "quick" or case.profile == "quick"]
+    cases += exhaustive.rows(loss) if profile == "exhaustive" else []
     for case in cases:
         for dtype in case.dtypes:
             names = _eager_properties(loss, case, dtype)
             eager += [Check(loss, case, dtype, name) for name in names]
             modes = _modes(loss, case, dtype, chosen)
+            if profile == "quick":
+                modes = _quick(modes, case, dtype, translated)
             graphs += [Check(loss, case, dtype, name) for name in modes]
     found = [Check(loss, kind, "", "signature") for kind in ("function", "layer")]
     found += [
@@ -175,6 +185,19 @@ def checks_of(loss: Loss, profile: str = "quick", seed: int = 0) -> list[Check]:
     if profile != "quick":
         found.append(Check(loss, "two_processes", "", SHARDED))
     return found + eager + list(_random(loss, profile, seed)) + graphs
+
+
+def part_of(ids: Sequence[str], fraction: str) -> list[str]:
+    """One part of the checks, for a run that is split; the checks of a row stay together.
+
+    Args:
+        ids: those of all checks, in their order.
+        fraction: ``I/N``, the I-th of N parts, from 1 on.
+    """
+    part, parts = (int(number) for number in fraction.split("/"))
+    rows = dict.fromkeys(each.rpartition("/")[0] for each in ids)
+    mine = {row for number, row in enumerate(rows) if number % parts == part - 1}
+    return [each for each in ids if each.rpartition("/")[0] in mine]
 
 
 def _random(loss: Loss, profile: str, seed: int) -> Iterator[Check]:
@@ -193,39 +216,59 @@ def _chosen(loss: Loss, profile: str) -> Optional[set[str]]:
     makes: dict[Any, str] = {}
     for case in loss.cases:
         if _in_graphs(case):
-            makes.setdefault(frozenset(_shown(loss, case)), case.id)
+            makes.setdefault(frozenset(_shown(loss, case, every_p=True)), case.id)
     return {*makes.values(), *mode_rows(loss)}
 
 
 def mode_rows(loss: Loss) -> set[str]:
-    """The ids of rows that together show all that a graph of this loss can be made of.
+    """The ids of rows that together show all that a graph of this loss can be made of."""
+    cases = [case for case in loss.cases if _in_graphs(case)]
+    return _cover(cases, [_shown(loss, case) for case in cases])
 
-    Rows of clause C6, which is about graphs, come first.
-    """
-    shown = {case.id: _shown(loss, case) for case in loss.cases if _in_graphs(case)}
-    chosen = {case.id for case in loss.cases if case.clause == "C6" and case.id in shown}
-    left: set[Any] = set().union(*shown.values()).difference(*(shown[row] for row in chosen))
+
+def translated_rows(loss: Loss, rows: set[str]) -> set[str]:
+    """Those of the rows that together show each option: SOT translates Python, not tensors."""
+    cases = [case for case in loss.cases if case.id in rows]
+    return _cover(cases, [_shown(loss, case, every_tensor=False) for case in cases])
+
+
+def _cover(cases: Sequence[Case], shown: Sequence[set[Any]]) -> set[str]:
+    """The ids of few rows that show all; rows of clause C6, which is about graphs, come first."""
+    by_id = {case.id: each for case, each in zip(cases, shown)}
+    chosen = {case.id for case in cases if case.clause == "C6"}
+    left: set[Any] = set().union(*shown).difference(*(by_id[row] for row in chosen))
     while left:
-        most = max(shown, key=lambda row: len(shown[row] & left))
-        left -= shown[most]
+        most = max(by_id, key=lambda row: len(by_id[row] & left))
+        left -= by_id[most]
         chosen.add(most)
     return chosen
 
 
-def _shown(loss: Loss, case: Case) -> set[Any]:
-    """What a row shows of its loss: the make of each argument, values of tensors left out."""
+def _shown(loss: Loss, case: Case, every_p: bool = False, every_tensor: bool = True) -> set[Any]:
+    """What a row shows of its loss: the make of each argument, values of tensors left out.
+
+    Args:
+        loss: the loss.
+        case: the row.
+        every_p: whether to tell apart the powers that have no formula of their own.
+        every_tensor: whether to tell apart the ranks and kinds of tensors.
+    """
     inputs, options = arguments(loss, case, _main_dtype(case))
     shown: set[Any] = set()
     for name, value in {**inputs, **options}.items():
         if isinstance(value, Tensor):
             kind = value.values.dtype.kind
-            shown.add((name, kind, value.values.ndim, value.values.size == 0))
+            make = (kind, value.values.ndim, value.values.size == 0) if every_tensor else ()
+            shown.add((name, Tensor, *make))
         elif isinstance(value, (str, bool)):
             shown.add((name, value))
         elif isinstance(value, (int, float)):
-            shown.add((name, value if name == "p" else math.isfinite(value)))
+            general = name != "p" or not (every_p or value in OWN_FORMULAS)
+            shown.add((name, math.isfinite(value) if general else value))
         else:
-            shown.add((name, type(value).__name__))
+            # Any of NumPy's numbers stands for the rest.
+            number = isinstance(value, np.generic) and not every_p
+            shown.add((name, "numpy" if number else type(value).__name__))
     return shown
 
 
@@ -237,7 +280,7 @@ def _eager_properties(loss: Loss, case: Case, dtype: str) -> list[str]:
     if case.printed is not None and dtype in PRINTED_DTYPES:
         names.append("printed")
     names.append("torch")
-    if documented(loss, case, dtype):
+    if case.exact is None and documented(loss, case, dtype):
         names.append(DROP_IN)
     names += ["shape", "dtype", "unchanged", "warning", "layer"]
     if case.exact is None:
@@ -269,3 +312,16 @@ def _modes(loss: Loss, case: Case, dtype: str, chosen: Optional[set[str]]) -> li
         return [OTHER_ROWS]
     closed = {v: not has_open_dimensions(loss, case, dtype, v) for v in ("batch", "unknown")}
     return [mode for mode in MODES if not closed.get(mode.rpartition("_")[2], False)]
+
+
+def _quick(modes: Sequence[str], case: Case, dtype: str, translated: set[str]) -> list[str]:
+    """Those in one dtype; where every dimension is open, so is the batch.
+
+    SOT, by far the slowest, translates Python, to which all tensors are alike.
+    """
+    if dtype != _main_dtype(case):
+        return []
+    left_out = {mode for mode in modes if mode.endswith("_batch")}
+    if case.id not in translated:
+        left_out.add("to_static_sot")
+    return [mode for mode in modes if mode not in left_out]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Optional
 
 from conformance import layers
 from conformance.case import Array, Case, Loss
-from conformance.checks import DROP_IN, RANDOM, SHARDED, Check
+from conformance.checks import DROP_IN, OTHER_ROWS, RANDOM, SHARDED, Check
 from conformance.modes import MODES
 
 CLAUSES = {
@@ -37,18 +38,20 @@ CLAUSES = {
 }
 """Every clause in one line; the order is that of reports."""
 
+SILENT = ("kink", "outside the domain", "NaN and infinity")
+"""Where the formula leaves open what is right, so that torch's word counts (clause C2)."""
+
 _OF_PROPERTY = {
-    "torch": "C2",
     "printed": "examples",
     "layer": "layers",
     **dict.fromkeys(layers.STATE_PROPERTIES, "layers"),
     "signature": "names",
+    "shape": "reduction",
     "dtype": "dtype",
     "second_gradient": "gradients",
     "unchanged": "in place",
     **dict.fromkeys(MODES, "C6"),
-    "modes": "C6",
-    "error_program": "C6",
+    OTHER_ROWS: "C6",
     SHARDED: "C7",
     RANDOM: "accuracy",
     DROP_IN: "drop-in",
@@ -61,17 +64,30 @@ def clauses_of(check: Check) -> tuple[str, ...]:
     if not isinstance(row, Case):
         return (_OF_PROPERTY[check.name],)
     of_row = "formula" if row.clause == check.loss.stem else row.clause
-    if check.name == "torch" and is_defect(row):
-        return ("C3", of_row)
-    own = _OF_PROPERTY.get(check.name)
-    if own == "C6" and row.raises is not None:
-        return ("C6", "C5")
-    found: tuple[str, ...] = (own or of_row, of_row)
-    if check.name == "value" and _is_of_one_framework(row):
-        found = (*found, "C4")
-    if check.name == "value" and is_defect(row):
-        found = (*found, "C3")
-    return tuple(dict.fromkeys(found))
+    if row.raises is not None:
+        first = "C6" if check.name == "error_program" else of_row
+        return _unique(first, of_row, "C5")
+    if check.name in ("value", "exact", "gradient"):
+        return _unique("C3" if is_defect(row) else of_row, of_row, *_of_result(check.name, row))
+    if check.name == "torch":
+        silent = row.clause in SILENT
+        return _unique("C3" if is_defect(row) else "C2" if silent else of_row, of_row)
+    return _unique(_OF_PROPERTY.get(check.name, of_row), of_row)
+
+
+def _of_result(name: str, row: Case) -> Iterator[str]:
+    """The further clauses that a comparison with the formula is about."""
+    if name == "gradient":
+        yield "gradients"
+        return
+    if row.clause not in ("outside the domain", "NaN and infinity"):
+        yield from ("C1", "formula")
+    if _is_of_one_framework(row):
+        yield "C4"
+
+
+def _unique(*clauses: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(clauses))
 
 
 def is_defect(row: Case) -> bool:
@@ -87,11 +103,11 @@ def _is_of_one_framework(row: Case) -> bool:
     return isinstance(label, Array) and label.dtype in ("int8", "int16", "uint8", "bool")
 
 
-def clause_applies(loss: Loss, clause: str) -> bool:
-    """Whether a clause says anything of a loss."""
-    if clause == "margin":
-        return bool(re.search(r"\bmargin\b", loss.signature))
-    return clause not in loss.exempt
+def exemption(loss: Loss, clause: str) -> Optional[str]:
+    """Why a clause says nothing of a loss; ``None`` where it does."""
+    if clause == "margin" and not re.search(r"\bmargin\b", loss.signature):
+        return "it has no margin"
+    return loss.exempt.get(clause)
 
 
 def coverage(losses: Iterable[Loss], checks: Iterable[Check]) -> dict[str, dict[str, set[str]]]:
@@ -106,11 +122,17 @@ def coverage(losses: Iterable[Loss], checks: Iterable[Check]) -> dict[str, dict[
     """
     losses = list(losses)
     found: dict[str, dict[str, set[str]]] = {
-        clause: {loss.stem: set() for loss in losses if clause_applies(loss, clause)}
+        clause: {loss.stem: set() for loss in losses if exemption(loss, clause) is None}
         for clause in CLAUSES
     }
     for check in checks:
         row = check.row if isinstance(check.row, str) else check.row.id
-        for clause in clauses_of(check):
+        for clause in () if _says_nothing(check) else clauses_of(check):
             found[clause].setdefault(check.loss.stem, set()).add(row)
     return found
+
+
+def _says_nothing(check: Check) -> bool:
+    """Whether it is clear beforehand that a check cannot be made."""
+    no_torch = isinstance(check.row, Case) and check.row.torch is not None
+    return check.name == OTHER_ROWS or (check.name == "torch" and no_torch)

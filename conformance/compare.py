@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 import numpy as np
 from mpmath import mp, mpf
 
 from conformance import oracle, ulp
-from conformance.checks import CONFORMANT, PASSED, Measure, Verdict, failed, unspecified
+from conformance.autodiff import each
+from conformance.checks import CONFORMANT, FAIL, PASSED, Measure, Verdict, failed, unspecified
 from conformance.eager import Outcome, Row
 from conformance.implementation import Received
-from conformance.text import error_text, exact_text, input_text, number_text, numbers_text
+from conformance.text import error_text, input_text, number_text
 
 PRINTED_DECIMALS = 4
 """What an integer in a printed tensor stands for at least: both frameworks print more."""
+
+V = TypeVar("V", bound=Verdict)
 
 
 def with_exact(
@@ -35,62 +40,59 @@ def with_exact(
     return _within(row, got, exact, oracle.allowed(exact, budget, kind), kind, source)
 
 
-def with_torch(
+def with_other(
     row: Row,
     got: Received,
-    torch: np.ndarray,
+    other: np.ndarray,
     exact: Optional[oracle.Exact],
     budget: float,
     kind: str,
+    source: str,
 ) -> Verdict:
-    """Compare with torch's result, which may be as far from exact as it is.
+    """Compare with another result, which may be as far from exact as it is.
 
     Args:
         row: the row.
         got: what was received.
-        torch: torch's elements in float64.
+        other: the other result's elements in float64.
         exact: the exact values, where the formula claims any.
         budget: ULP allowed, before the condition number.
         kind: the dtype whose ULP count.
+        source: where the other result comes from.
     """
-    values = exactly(torch)
-    target = oracle.Exact(values, np.abs(values))
+    if exact is not None and exact.values.shape != other.shape:
+        shapes = f"{list(other.shape)}, formula {list(exact.values.shape)}"
+        return failed(f"expected {source}'s shape {shapes}")
+    target, permitted = near_other(other, exact, budget, kind)
+    return _within(row, got, target, permitted, kind, source)
+
+
+def near_other(
+    other: np.ndarray, exact: Optional[oracle.Exact], budget: float, kind: str
+) -> tuple[oracle.Exact, np.ndarray]:
+    """Another result as what is expected, and how far off each element may be.
+
+    Args:
+        other: as in :func:`with_other`, and so the others.
+        exact: of the same shape.
+        budget: as there.
+        kind: as there.
+    """
+    values = exactly(other)
+    target = oracle.Exact(values, each(abs, values))
     if exact is None:
-        return _within(row, got, target, oracle.allowed(target, budget, kind), kind, "torch")
-    if exact.values.shape != values.shape:
-        return failed(f"expected torch's shape {list(values.shape)}, formula {exact.values.shape}")
+        return target, oracle.allowed(target, budget, kind)
     own = np.frompyfunc(lambda t, e: mpf(0) if e is None else ulp.error(float(t), e, kind), 2, 1)
     permitted = oracle.allowed(exact, budget, kind) + own(values, exact.values)
     claimed = np.frompyfunc(lambda t, e: None if e is None else t, 2, 1)(values, exact.values)
     target = oracle.Exact(np.asarray(claimed, dtype=object), target.scale)
-    return _within(row, got, target, np.asarray(permitted, dtype=object), kind, "torch")
+    return target, np.asarray(permitted, dtype=object)
 
 
 def exactly(values: np.ndarray) -> np.ndarray:
     """Floating values as an object array of ``mpf``."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.frompyfunc(mpf, 1, 1)(np.asarray(values, np.float64)), dtype=object)
-
-
-def shown(name: str, expected: Optional[oracle.Expected], outcome: Outcome) -> tuple[str, str]:
-    """What was expected, by which oracle, and what came, for a person to read.
-
-    Args:
-        name: ``value`` or ``gradient``.
-        expected: what the formula says.
-        outcome: what the implementation gave.
-    """
-    if expected is None:
-        return "", ""
-    if name == "value":
-        came = numbers_text(outcome.result.values) if outcome.result else instead(outcome)
-        return f"{exact_text(expected.value.values)} (formula)", came
-    wanted = [f"{n}: {exact_text(exact.values)}" for n, exact in expected.gradients.items()]
-    came = "; ".join(
-        f"{n}: {numbers_text(ours.values) if ours else no_gradient(outcome)}"
-        for n, ours in outcome.gradients.items()
-    )
-    return f"{'; '.join(wanted)} (formula)", came
 
 
 def _within(
@@ -104,7 +106,7 @@ def _within(
         nothing = unspecified("neither the formula nor the reference claims a number here")
         return nothing if exact.values.size else PASSED
     where = input_text(row, worst.index)
-    measure = Measure(worst.distance, worst.ratio, where)
+    measure = Measure(worst.distance, worst.ratio, where, worst.histogram)
     if worst.ratio <= 1:
         return Verdict(CONFORMANT, measure=measure)
     expected = mp.nstr(exact.values[worst.index], 17)
@@ -114,6 +116,42 @@ def _within(
         f"{worst.ratio:.3g} of what is allowed, at {list(worst.index)}; {where}",
         measure,
     )
+
+
+def with_sign(row: Row, got: Received, found: Verdict) -> Verdict:
+    """A verdict on a loss that is never negative, however near to 0 a result is."""
+    below = np.argwhere(np.atleast_1d(got.values) < 0)
+    if found.status == FAIL or not below.size:
+        return found
+    index = tuple(int(i) for i in below[0]) if got.raw.ndim else ()
+    received = number_text(got.values[index])
+    return failed(
+        f"expected no negative loss, received {received} at {list(index)}; {input_text(row, index)}"
+    )
+
+
+def no_number(row: Row, got: Received, quantity: str) -> Verdict:
+    """The failure of a NaN where the loss is finite."""
+    index = tuple(int(i) for i in np.argwhere(np.isnan(got.values))[0])
+    return failed(
+        f"expected no NaN in {quantity}, as the loss is finite, received nan at {list(index)}; "
+        f"{input_text(row)}"
+    )
+
+
+def together(found: Sequence[V]) -> V:
+    """The worst of some verdicts, with the histograms of all."""
+    worst = max(found, key=_badness)
+    if worst.measure is None:
+        return worst
+    measured = [verdict.measure.histogram for verdict in found if verdict.measure]
+    counts = tuple(map(sum, zip(*measured)))
+    return replace(worst, measure=replace(worst.measure, histogram=counts))
+
+
+def _badness(verdict: Verdict) -> tuple[bool, bool, float]:
+    ratio = verdict.measure.ratio if verdict.measure else 0.0
+    return verdict.status == FAIL, verdict.status == CONFORMANT, ratio
 
 
 def same_bits(
@@ -140,7 +178,7 @@ def with_printed(row: Row, got: Received) -> Verdict:
     """Compare with what a documentation prints, to each last digit."""
     printed = row.case.printed
     assert printed is not None
-    tokens = re.findall(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)", printed.text)
+    tokens = printed_numbers(printed.text)
     values = got.values.ravel()
     if len(tokens) == len(values) and all(
         _prints_as(value, token, got.dtype, printed.units) for value, token in zip(values, tokens)
@@ -155,11 +193,21 @@ def _prints_as(value: Any, token: str, dtype: str, units: float) -> bool:
     number = Decimal(token)
     if not number.is_finite() or not np.isfinite(value):
         return str(float(token)) == str(float(value))
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    off = Decimal(units).scaleb(exponent if exponent < 0 else -PRINTED_DECIMALS)
     spacing = Decimal(float(ulp.ulp(mpf(float(value)), dtype)))
-    return abs(Decimal(float(value)) - number) <= off + spacing / 2
+    return abs(Decimal(float(value)) - number) <= printed_error(token, units) + spacing / 2
+
+
+def printed_numbers(text: str) -> list[str]:
+    """The numbers that a documentation prints."""
+    return re.findall(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)", text)
+
+
+def printed_error(token: str, units: float) -> Decimal:
+    """How far a value may be from what is printed of it, its own rounding apart."""
+    exponent = Decimal(token).as_tuple().exponent
+    if not isinstance(exponent, int):
+        return Decimal(0)
+    return Decimal(units).scaleb(exponent if exponent < 0 else -PRINTED_DECIMALS)
 
 
 def with_raised(row: Row, error: Optional[Exception], returned: str) -> Verdict:

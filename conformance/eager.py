@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
 from typing import Any, Callable, Optional
@@ -35,7 +35,7 @@ class Outcome:
         gradient_error: what asking for gradients raised.
         second: the second gradients, in the same form.
         second_error: what asking for them raised.
-        again: the result of a second call with the same tensors.
+        again: the result of a second call with equal tensors, which ask for no gradient.
         changed: names of arguments whose bits the calls changed.
         layer: the layer's result.
         layer_error: what the layer raised.
@@ -64,13 +64,15 @@ class Prepared:
 
     Args:
         positional: the leading inputs.
+        placed: the options that come by position, behind the inputs.
         keywords: the other inputs, by this implementation's names.
-        options: the options, by this implementation's names.
+        options: the other options, by this implementation's names.
         given: all of them by the names that the row uses.
         asked: those that ask for a gradient.
     """
 
     positional: list[Any]
+    placed: list[Any]
     keywords: dict[str, Any]
     options: dict[str, Any]
     given: dict[str, Any]
@@ -78,7 +80,7 @@ class Prepared:
 
     def call(self, function: Callable[..., Any]) -> Any:
         """Call the function."""
-        return function(*self.positional, **self.keywords, **self.options)
+        return function(*self.positional, *self.placed, **self.keywords, **self.options)
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,12 @@ class Row:
         same = (mine == theirs for mine, theirs in zip(names, self.loss.inputs))
         leading = sum(takewhile(bool, same))
         spell = self.implementation.spelling
+        placed = self.case.positional if self.implementation.kind == "paddle" else ()
         return Prepared(
             [given[name] for name in names[:leading]],
+            [given[name] for name in placed],
             {spell(self.loss, name): given[name] for name in names[leading:]},
-            {spell(self.loss, name): given[name] for name in options},
+            {spell(self.loss, name): given[name] for name in options if name not in placed},
             given,
             tuple(k for k, v in both.items() if isinstance(v, Tensor) and v.grad),
         )
@@ -163,13 +167,17 @@ class Row:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outcome.again = _quietly(lambda: received(prepared.call(function)))
+            outcome.again = _quietly(lambda: received(self._without_gradients().call(function)))
             self._gradients(prepared, result, outcome)
         outcome.changed = tuple(
             name
             for name, bits in before.items()
             if bits and not bits.same_bits(received(prepared.given[name]))
         )
+
+    def _without_gradients(self) -> Prepared:
+        make = self.implementation.tensor
+        return self.prepare(lambda tensor: make(replace(tensor, grad=False)))
 
     def _gradients(self, prepared: Prepared, result: Any, outcome: Outcome) -> None:
         assert outcome.result is not None
@@ -219,7 +227,7 @@ class Row:
             return
         prepared = self.prepare()
         try:
-            layer = made(**prepared.options)
+            layer = made(*prepared.placed, **prepared.options)
             outcome.layer_made = True
             result = layer(*prepared.positional, **prepared.keywords)
             outcome.layer = self.implementation.received(result)

@@ -44,7 +44,8 @@ class Finding:
         distance: the error in ULP at the worst element.
         ratio: that error over what is allowed.
         input: the arguments where the error is largest, in decimal and hex.
-        histogram: how many elements are as far from exact as ``ulp.BINS`` says.
+        histogram: how many elements are as far from exact as ``ulp.BINS`` says, in ULP of the
+            largest term that went into each.
         inputs: the arguments of the row, where details were asked for.
         expected: what was expected, by which oracle, where details were asked for.
         received: what came, where details were asked for.

@@ -79,7 +79,7 @@ class Implementation(ABC):
 
     def function(self, loss: Loss) -> Optional[Callable[..., Any]]:
         """The function of the loss, ``None`` where there is none."""
-        return _first(self._functions, self._function_name(loss))
+        return _first(self._functions, self.function_name(loss))
 
     def layer(self, loss: Loss) -> Optional[Callable[..., Any]]:
         """The layer of the loss, ``None`` where there is none."""
@@ -87,19 +87,25 @@ class Implementation(ABC):
 
     def function_path(self, loss: Loss) -> str:
         """The function in words, for messages."""
-        return f"{self.name}: {self._function_name(loss)}"
+        return f"{self.name}: {self.function_name(loss)}"
 
     def spelling(self, loss: Loss, name: str) -> str:
         """How this implementation spells an argument."""
         return name
 
-    def _function_name(self, loss: Loss) -> str:
+    def function_name(self, loss: Loss) -> str:
+        """This implementation's name of the function."""
         return loss.function
 
     @property
     @abstractmethod
     def version(self) -> str:
         """The version that the register's entries speak of."""
+
+    @property
+    def paddle(self) -> str:
+        """The version of Paddle that it runs on; an empty text where it does not."""
+        return ""
 
     @abstractmethod
     def tensor(self, argument: Tensor) -> Any:
@@ -134,6 +140,13 @@ class PaddleImplementation(Implementation):
 
         package = self.name.partition(":")[0].partition(".")[0]
         return str(getattr(importlib.import_module(package), "__version__", paddle.__version__))
+
+    @property
+    def paddle(self) -> str:
+        """The version of Paddle."""
+        import paddle
+
+        return str(paddle.__version__)
 
     def tensor(self, argument: Tensor) -> Any:
         """Make a ``paddle.Tensor`` on the CPU."""
@@ -202,7 +215,8 @@ class TorchImplementation(Implementation):
         """The version of torch."""
         return str(self._torch.__version__)
 
-    def _function_name(self, loss: Loss) -> str:
+    def function_name(self, loss: Loss) -> str:
+        """Torch's name of the function."""
         return loss.torch_function or loss.function
 
     def spelling(self, loss: Loss, name: str) -> str:
@@ -223,7 +237,8 @@ class TorchImplementation(Implementation):
         result = result.detach()
         if dtype == "bfloat16":
             return Received(dtype, result.view(self._torch.int16).numpy().view(np.uint16))
-        return Received(dtype, result.numpy())
+        # Forced, as torch leaves zeros unmade in some second gradients.
+        return Received(dtype, result.numpy(force=True))
 
     def gradients(
         self, result: Any, inputs: Sequence[Any], cotangent: np.ndarray, create_graph: bool = False
@@ -308,7 +323,7 @@ def load(name: str, losses: Sequence[Loss]) -> Implementation:
 def _module(name: str, module_name: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"--implementation {name}: cannot import {module_name!r}: {_one_line(error)}"
         ) from error
@@ -320,7 +335,13 @@ def _namespaces(target: Any, losses: Sequence[Loss]) -> list[Any]:
     if callable(target) and any(own in (loss.function, loss.layer) for loss in losses):
         return [_Only(own, target)]
     functional = getattr(target, "functional", None)
-    return [target] if functional is None else [functional, target]
+    # A module may have imported Paddle's functional for its own use.
+    foreign = isinstance(functional, ModuleType) and _package(functional) != _package(target)
+    return [target] if functional is None or foreign else [functional, target]
+
+
+def _package(target: Any) -> str:
+    return str(getattr(target, "__name__", "")).partition(".")[0]
 
 
 class _Only:
@@ -335,6 +356,6 @@ def _first(spaces: Sequence[Any], name: str) -> Optional[Callable[..., Any]]:
     return None
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

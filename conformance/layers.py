@@ -46,7 +46,7 @@ def problem(
 def _signature(implementation: Implementation, loss: Loss, kind: str) -> str:
     target = implementation.function(loss) if kind == "function" else implementation.layer(loss)
     assert target is not None
-    wanted = _wanted(loss.signature if kind == "function" else loss.layer_signature)
+    wanted = wanted_signature(loss, kind)
     positional = [
         parameter
         for parameter in inspect.signature(target).parameters.values()
@@ -56,8 +56,9 @@ def _signature(implementation: Implementation, loss: Loss, kind: str) -> str:
     return "" if found == wanted else f"expected ({wanted}) (Paddle), received ({found})"
 
 
-def _wanted(signature: str) -> str:
-    """The parameters of a signature given as text, without annotations."""
+def wanted_signature(loss: Loss, kind: str) -> str:
+    """The parameters of Paddle's ``function`` or ``layer``, without annotations."""
+    signature = loss.signature if kind == "function" else loss.layer_signature
     function = ast.parse(f"def f{signature}: pass").body[0]
     assert isinstance(function, ast.FunctionDef)
     names = [argument.arg for argument in function.args.args]

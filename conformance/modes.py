@@ -60,13 +60,17 @@ class Graphs:
 
     Args:
         rows: those that ran eagerly.
+        go_on: called before each graph.
     """
 
-    def __init__(self, rows: Sequence[GraphRow]) -> None:
+    # Of all losses together: SOT takes equal code of an earlier loss for this one's.
+    _numbers = itertools.count()
+
+    def __init__(self, rows: Sequence[GraphRow], go_on: Callable[[str], None]) -> None:
         self._rows = rows
+        self._go_on = go_on
         self._found: dict[str, dict[tuple[str, str], Found]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
-        self._numbers = itertools.count()
         self._translated: dict[Any, Any] = {}
 
     def close(self) -> None:
@@ -98,6 +102,7 @@ class Graphs:
         rows: Sequence[GraphRow],
         variant: str,
     ) -> None:
+        self._go_on("")
         by_mode = run(rows, variant)
         failed = any(isinstance(found, Exception) for found in by_mode.values())
         if failed and len(rows) > 1:
@@ -163,7 +168,10 @@ class Graphs:
         found = {_name("to_static_ast", variant): _attempt(traced)}
         found[_name("saved", variant)] = _attempt(saved)
         if not variant and not takes_bfloat16(rows[0].row):
-            found["inference"] = _attempt(lambda: run_inference(rows, path))
+            there = Path(f"{path}.json").exists()
+            found["inference"] = (
+                _attempt(lambda: run_inference(rows, path)) if there else found["saved"]
+            )
         return found
 
     def _layer(self, rows: Sequence[GraphRow]) -> Any:
@@ -185,7 +193,7 @@ class Graphs:
 def _signature(row: Row) -> Any:
     """What a graph of the row depends on: all but the values of its tensors."""
     given = row.prepare(make=lambda tensor: (tensor.values.shape, tensor.dtype, tensor.grad))
-    return repr((given.positional, given.keywords, given.options))
+    return repr((given.positional, given.placed, given.keywords, given.options))
 
 
 # The number keeps SOT from taking one graph's code for another's: equal code is one to it.
@@ -217,7 +225,7 @@ def _render(rows: Sequence[GraphRow]) -> tuple[list[str], list[Any], list[Any]]:
     for index, each in enumerate(rows):
         given = each.row.prepare(make=lambda tensor: _Slot(next(counter)))
         named = {**given.keywords, **given.options}
-        parts = [written(value) for value in given.positional]
+        parts = [written(value) for value in (*given.positional, *given.placed)]
         parts += [f"{name}={written(value)}" for name, value in named.items()]
         functions.append(function_of(each.row))
         calls.append(f"            FUNCTIONS[{index}]({', '.join(parts)}),")

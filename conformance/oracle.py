@@ -7,6 +7,8 @@ arithmetic from :mod:`conformance.autodiff`.
 from __future__ import annotations
 
 import inspect
+import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -18,13 +20,21 @@ from conformance import ulp
 from conformance.arguments import Tensor, arguments, paddle_name, result_dtype
 from conformance.autodiff import Number, backward, each, total
 from conformance.case import Case, Loss
+from conformance.kinks import doubting
 
 STEP = mpf(10) ** -25
 """The step of the differences that give second gradients, in units of the smallest argument."""
+SECOND_BUDGET = 1e-6 * 2.0**52
+"""ULP at the largest second derivative: 1e-6 of it."""
 LARGEST_SECOND = 200
 """Rows of more elements than this have no second gradient."""
 REDUCTION_BUDGET = {"float16": 1.0, "bfloat16": 1.0, "float32": 4.0, "float64": 64.0}
 """What a mean or a sum may add to the elements' own budget (contract, section 5)."""
+GRADIENT_OF_A_MEAN = 2.0
+"""What a mean adds to the budget of a gradient, of what it may: ``1 / n`` and a product with it.
+
+Not in half precision, which is rounded once, after them.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,11 +78,14 @@ class Worst:
         index: where it is.
         distance: its error in ULP.
         ratio: its error over the allowed error; above 1 is a failure.
+        histogram: how many of all elements are as far from exact as ``ulp.BINS`` says, in ULP of
+            the largest term that went into each, as budgets count them.
     """
 
     index: tuple[int, ...]
     distance: float
     ratio: float
+    histogram: tuple[int, ...]
 
 
 def cotangent(shape: tuple[int, ...]) -> np.ndarray:
@@ -110,20 +123,51 @@ def evaluate(loss: Loss, case: Case, dtype: str) -> Optional[Expected]:
     if case.exact is not None or case.raises is not None:
         return None
     call = _call(loss, case, dtype)
-    with mp.workdps(call.digits()):
+    if call.expected is None:
+        call.expected = _evaluated(call)
+    return call.expected
+
+
+def _evaluated(call: _Call) -> Expected:
+    with mp.workdps(call.digits(1.0)), doubting(call.case.drawn):
         value, gradients = call.run({})
-    kind = result_dtype(loss, case, dtype)
+    kind = result_dtype(call.loss, call.case, call.dtype)
     precise = {
         name: min((kind, tensor.dtype), key=lambda d: ulp.FORMATS[d].precision)
         for name, tensor in call.asked.items()
     }
+    for name, tensor in call.asked.items():
+        if tensor.dtype == "float16" and precise[name] == "bfloat16":
+            gradients[name] = _in_range(gradients[name], tensor.dtype)
     return Expected(value, gradients, kind, precise)
+
+
+def _in_range(exact: Exact, dtype: str) -> Exact:
+    """A gradient of a finer precision and a smaller range than its result: float16 of bfloat16.
+
+    What overflows is infinity, and what is below the smallest normal number is as uncertain as it.
+    """
+    normal = mpf(ulp.FORMATS[dtype].smallest_normal)
+
+    def held(value: Optional[mpf]) -> Optional[mpf]:
+        beyond = value is not None and ulp.rounds_to_infinity(value, dtype)
+        return mp.sign(value) * mp.inf if beyond else value
+
+    def scale(value: Optional[mpf], own: mpf) -> mpf:
+        return max(own, normal) if value else own
+
+    return Exact(each(held, exact.values), each(scale, exact.values, exact.scale))
+
+
+def is_finite(exact: Exact) -> bool:
+    """Whether every value is a finite number."""
+    return all(value is not None and mp.isfinite(value) for value in exact.values.flat)
 
 
 def by_hand(case: Case, dtype: str) -> Exact:
     """``case.exact``, rounded to the dtype as the row's inputs are."""
     values = _exact(ulp.quantize(case.exact, dtype))
-    return Exact(values, np.abs(values))
+    return Exact(values, each(abs, values))
 
 
 def second_gradients(loss: Loss, case: Case) -> dict[str, Exact]:
@@ -137,7 +181,7 @@ def second_gradients(loss: Loss, case: Case) -> dict[str, Exact]:
     """
     call = _call(loss, case, "float64")
     elements = sum(tensor.values.size for tensor in call.asked.values())
-    if case.exact is not None or case.raises is not None or elements > LARGEST_SECOND:
+    if case.exact is not None or case.raises is not None or not 0 < elements <= LARGEST_SECOND:
         return {}
     with mp.workdps(call.digits() + 40):
         here = call.run({})[1]
@@ -180,6 +224,7 @@ class _Call:
         self.loss = loss
         self.case = case
         self.dtype = dtype
+        self.expected: Optional[Expected] = None
         self.working = result_dtype(loss, case, dtype) if case.raises is None else dtype
         names = inspect.signature(loss.formula).parameters
         defaults = {name: p.default for name, p in names.items() if name not in loss.inputs}
@@ -205,10 +250,10 @@ class _Call:
         every = every[np.isfinite(every) & (every > 0)]
         return (float(every.min()), float(every.max())) if every.size else (1.0, 1.0)
 
-    def digits(self) -> int:
-        """Enough digits that adding the largest and the smallest argument is exact."""
-        smallest, largest = self.sizes()
-        return ulp.DIGITS + int(np.log10(largest) - np.log10(smallest))
+    def digits(self, *others: float) -> int:
+        """Enough digits that adding the largest and the smallest argument, or another, is exact."""
+        every = (*self.sizes(), *others)
+        return ulp.DIGITS + int(np.log10(max(every)) - np.log10(min(every)))
 
     def moved(self, step: mpf) -> dict[str, np.ndarray]:
         """How far each argument moves along ``second_cotangent``."""
@@ -230,6 +275,7 @@ class _Call:
     def _convert(self, name: str, move: Optional[np.ndarray]) -> Any:
         value = self.given[name]
         computed = ulp.computed_in(self.working)
+        value = bool(value) if isinstance(value, np.bool_) else value
         if isinstance(value, bool) or not isinstance(value, (Tensor, int, float, np.number)):
             return value
         if not isinstance(value, Tensor):
@@ -291,8 +337,12 @@ def budget(
     """
     call = _call(loss, case, dtype)
     if quantity == "gradient":
-        summed = argument is not None and _is_summed(call, argument)
-        return loss.budget.gradient[dtype] + (REDUCTION_BUDGET[dtype] if summed else 0.0)
+        more = 0.0
+        if argument is not None and _is_summed(call, argument):
+            more = REDUCTION_BUDGET[dtype]
+        elif call.reduction == "mean" and dtype == ulp.computed_in(dtype):
+            more = GRADIENT_OF_A_MEAN
+        return loss.budget.gradient[dtype] + more
     own = loss.budget.value[dtype]
     if callable(own):
         first: Tensor = call.given[loss.inputs[0]]
@@ -315,14 +365,16 @@ def allowed(exact: Exact, budget: float, dtype: str) -> np.ndarray:
     where the value is under it; nothing where the formula is exactly 0 in exact steps.
     """
 
+    normal, nothing = mpf(ulp.FORMATS[dtype].smallest_normal), mpf(0)
+
     def of(value: Optional[mpf], scale: mpf) -> mpf:
         if value is None:
             return mp.inf
-        if not mp.isfinite(value) or (value == 0 and scale == 0):
-            return mpf(0)
-        normal = mpf(ulp.FORMATS[dtype].smallest_normal)
-        error = budget * ulp.ulp(max(abs(value), scale), dtype)
-        return error + normal if abs(value) < normal else error
+        if not ulp.is_finite(value) or not (value or scale):
+            return nothing
+        size = abs(value)
+        error = budget * ulp.ulp(max(size, scale), dtype)
+        return error + normal if size < normal else error
 
     return each(of, exact.values, exact.scale)
 
@@ -336,16 +388,22 @@ def worst(got: np.ndarray, exact: Exact, permitted: np.ndarray, dtype: str) -> O
         permitted: from :func:`allowed`.
         dtype: the dtype of the result.
     """
-    found = None
-    for index in np.ndindex(got.shape):
-        if exact.values[index] is None:
+    found: Optional[tuple[int, float]] = None
+    counts = [0] * len(ulp.BINS)
+    elements = list(zip(got.ravel().tolist(), exact.values.flat, exact.scale.flat, permitted.flat))
+    for place, (value, expected, scale, limit) in enumerate(elements):
+        if expected is None:
             continue
-        wrong = ulp.error(float(got[index]), exact.values[index], dtype)
-        limit = permitted[index]
-        ratio = float(wrong / limit) if wrong and limit and mp.isfinite(wrong) else float(wrong)
-        if wrong and not limit:
-            ratio = float("inf")
-        if found is None or ratio > found.ratio:
-            away = ulp.distance(float(got[index]), exact.values[index], dtype)
-            found = Worst(index, away, ratio)
-    return found
+        wrong, ratio, away = ulp.error(value, expected, dtype), 0.0, 0.0
+        if wrong:
+            ratio = float(wrong / limit) if limit and ulp.is_finite(wrong) else math.inf
+            away = ulp.in_ulp(wrong, max(abs(expected), scale), dtype)
+        counts[bisect_left(ulp.BINS, away)] += 1
+        if found is None or ratio > found[1]:
+            found = place, ratio
+    if found is None:
+        return None
+    place, ratio = found
+    index = tuple(int(i) for i in np.unravel_index(place, got.shape))
+    value, expected, _, _ = elements[place]
+    return Worst(index, ulp.distance(value, expected, dtype), ratio, tuple(counts))

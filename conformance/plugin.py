@@ -7,6 +7,7 @@ dies of it, and another goes on.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,10 +16,20 @@ from typing import Any, Optional
 
 import pytest
 
-from conformance import findings, register
+from conformance import findings, register, reproduce
 from conformance.cases import all_losses
 from conformance.checker import Checker
-from conformance.checks import CONFORMANT, FAIL, KNOWN, PROFILES, Check, Verdict, checks_of, failed
+from conformance.checks import (
+    CONFORMANT,
+    FAIL,
+    KNOWN,
+    PROFILES,
+    Check,
+    Verdict,
+    checks_of,
+    failed,
+    part_of,
+)
 from conformance.clauses import clauses_of
 from conformance.findings import Finding, Report
 from conformance.implementation import Implementation, UsageError, load
@@ -26,6 +37,10 @@ from conformance.progress import Progress
 from conformance.watch import LIMIT, Watch
 
 CASES = Path(__file__).with_name("cases")
+BROKEN = "the suite itself failed"
+"""How the text of a failure begins that is none of the implementation's, and never registered."""
+FAILED_STARTS = 3
+"""Workers that may end before their first check."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -95,13 +110,21 @@ class Run:
         )
         made = self.implementation
         self._live_torch = config.getoption("torch") == "live"
-        self._register = register.read(Path(config.getoption("register")), made.name, made.version)
+        self._register = register.read(
+            Path(config.getoption("register")), made.name, made.version, made.paddle
+        )
         self._details = config.getoption("details")
-        self._part, self._parts = (int(n) for n in config.getoption("fraction").split("/"))
+        self._fraction = config.getoption("fraction")
         self._checker: Optional[Checker] = None
         self._deselected = 0
-        self._is_worker = hasattr(config, "workerinput")
-        self._watch = Watch(config.getoption("watch"), config.getoption("limit"), self._is_worker)
+        worker = getattr(config, "workerinput", {}).get("workerid", "")
+        self._is_worker = bool(worker)
+        if worker:
+            _silence()
+        self._started: set[str] = set()
+        self._failed_starts = 0
+        self.ended_because = ""
+        self._watch = Watch(config.getoption("watch"), config.getoption("limit"), worker)
         self._progress = Progress(shown=not self._is_worker)
         self.report = Report(
             made.name, made.version, config.getoption("profile"), config.getoption("seed")
@@ -109,11 +132,8 @@ class Run:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep one part of the rows, where the run is split."""
-        if self._parts == 1:
-            return
-        rows = dict.fromkeys(item.name.rpartition("/")[0] for item in items)
-        mine = {row for n, row in enumerate(rows) if n % self._parts == self._part - 1}
-        kept = [item for item in items if item.name.rpartition("/")[0] in mine]
+        mine = set(part_of([item.name for item in items], self._fraction))
+        kept = [item for item in items if item.name in mine]
         self._deselected += len(items) - len(kept)
         items[:] = kept
 
@@ -125,12 +145,28 @@ class Run:
         """Prepare for what was selected."""
         checks = [item.check for item in session.items if isinstance(item, Item)]
         self._progress.expect(len(checks))
-        self._checker = Checker(self.implementation, self._live_torch, checks)
+        # What ended a process before would end it again in the graphs that rows share.
+        checks = [check for check in checks if self._watch.given_up(check) is None]
+        self._checker = Checker(self.implementation, self._live_torch, checks, self._watch.go_on)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         """Learn how many checks the workers found."""
+        self._started.add(node.gateway.id)
         self._progress.expect(len(ids))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """End a run whose workers end before their first check, as they would for ever."""
+        refused = getattr(node, "workeroutput", {}).get("exitstatus") == pytest.ExitCode.USAGE_ERROR
+        if refused:
+            self.ended_because = f"-k {node.config.option.keyword!r} is no expression of pytest"
+        elif error and node.gateway.id not in self._started:
+            self._failed_starts += 1
+        if self._failed_starts > FAILED_STARTS:
+            self.ended_because = "processes end before their first check; -n 0 starts none"
+        if self.ended_because:
+            pytest.exit(self.ended_because)
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> Optional[bool]:
         """Make one check, and report it once."""
@@ -148,18 +184,37 @@ class Run:
     def _found(self, check: Check, checker: Checker) -> Finding:
         start = time.perf_counter()
         with self._watch.over(check):
-            verdict = self._watch.given_up(check) or _judged(check, checker)
-            entry = self._register.entry(check.id) if verdict.status == FAIL else None
-            detail = checker.detail(check, verdict) if self._details else {}
+            left_out = None if checker.missing(check) else self._watch.given_up(check)
+            verdict, detail = (left_out, {}) if left_out else self._judged(check, checker)
+        return self._finding(check, verdict, time.perf_counter() - start, detail)
+
+    def _judged(self, check: Check, checker: Checker) -> tuple[Verdict, dict[str, str]]:
+        """The verdict of a check, and what a page shows of it, whatever the check raises."""
+        anything = BaseException if self._is_worker else (Exception, SystemExit)
+        try:
+            verdict = checker.run(check)
+            return verdict, checker.detail(check, verdict) if self._details else {}
+        except anything as error:
+            received = f"{type(error).__name__}: {error}".rstrip(": ")
+            if isinstance(error, Exception):
+                return failed(f"{BROKEN}: {received}"), {}
+            return failed(f"expected an answer, received {received}"), self._script(check)
+
+    def _script(self, check: Check) -> dict[str, str]:
+        """What a page shows of a check that gave no outcome."""
+        return {"script": reproduce.attempt(check, self.implementation)} if self._details else {}
+
+    def _finding(
+        self, check: Check, verdict: Verdict, seconds: float, detail: dict[str, str]
+    ) -> Finding:
+        """What is reported of a check: a failure that is registered is known."""
+        entry = None
+        if verdict.status == FAIL and not verdict.text.startswith(BROKEN):
+            entry = self._register.entry(check.id)
         if entry is not None:
             verdict = Verdict(entry.verdict, verdict.text, verdict.measure)
-        return finding_of(
-            check,
-            verdict,
-            entry=entry.id if entry else "",
-            seconds=round(time.perf_counter() - start, 6),
-            **detail,
-        )
+        named = entry.id if entry else ""
+        return finding_of(check, verdict, entry=named, seconds=round(seconds, 6), **detail)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -182,12 +237,11 @@ class Run:
             self.report.broken.append((report.nodeid, str(report.longrepr)))
             return
         self._progress.advance()
-        self._watch.died(check)
-        text = f"expected an answer, received the end of the process; {self._watch.limit_text()}"
-        entry = self._register.entry(check_id)
-        verdict = failed(text) if entry is None else Verdict(entry.verdict, text)
-        found = finding_of(check, verdict, entry=entry.id if entry else "")
+        verdict = self._watch.died(check, report.node.gateway.id)
+        detail = self._script(check) if verdict.status == FAIL else {}
+        found = self._finding(check, verdict, 0.0, detail)
         self.report.findings.append(found)
+        vars(report).update(_as_pytest(found, report.fspath), when="call")
 
     def _check(self, check_id: str) -> Optional[Check]:
         loss = all_losses().get(check_id.split("/")[0])
@@ -202,18 +256,17 @@ class Run:
             self._checker.close()
         if not self._is_worker:
             report = self.report
-            whole = report.whole and self._parts == 1
-            report.stale = self._register.stale(report.verdicts(), whole)
+            report.stale = self._register.stale(report.verdicts(), report.whole)
             report.register = self._register.described()
             report.environment = findings.environment()
             report.hashes = findings.hashes()
 
 
-def _judged(check: Check, checker: Checker) -> Verdict:
-    try:
-        return checker.run(check)
-    except Exception as error:
-        return failed(f"the suite itself failed: {type(error).__name__}: {error}")
+def _silence() -> None:
+    """Keep what graphs and crashes write off the terminal, C++ too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
 
 
 def finding_of(check: Check, verdict: Verdict, **more: Any) -> Finding:
@@ -239,25 +292,27 @@ def finding_of(check: Check, verdict: Verdict, **more: Any) -> Finding:
 
 
 def _report(item: Item, finding: Finding, start: float, whole: bool) -> pytest.TestReport:
-    outcome: Any = {CONFORMANT: "passed", FAIL: "failed"}.get(finding.verdict, "skipped")
-    text: Any = finding.text or None
-    extra: dict[str, Any] = {}
-    if finding.verdict == KNOWN:
-        extra = {"wasxfail": f"{finding.entry}: {finding.text}"}
-    elif outcome == "skipped":
-        text = (str(item.path), 0, f"{finding.verdict}: {finding.text}")
     stop = time.time()
     return pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
         keywords={},
-        outcome=outcome,
-        longrepr=text,
         when="call",
         duration=stop - start,
         start=start,
         stop=stop,
         finding=asdict(finding),
         whole=whole,
-        **extra,
+        **_as_pytest(finding, str(item.path)),
     )
+
+
+def _as_pytest(finding: Finding, path: str) -> dict[str, Any]:
+    """A verdict in pytest's own words."""
+    outcome = {CONFORMANT: "passed", FAIL: "failed"}.get(finding.verdict, "skipped")
+    if finding.verdict == KNOWN:
+        text = f"{finding.entry}: {finding.text}"
+        return {"outcome": outcome, "longrepr": text, "wasxfail": text}
+    if outcome == "skipped":
+        return {"outcome": outcome, "longrepr": (path, 0, f"{finding.verdict}: {finding.text}")}
+    return {"outcome": outcome, "longrepr": finding.text or None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import time
 from typing import Optional
 
@@ -21,7 +21,8 @@ class Progress:
     """
 
     def __init__(self, shown: bool) -> None:
-        self._console = Console(file=sys.__stderr__)
+        # A descriptor of its own: what goes to the usual one counts as printed by a check.
+        self._console = Console(file=os.fdopen(os.dup(2), "w"))
         self._shown = shown and self._console.is_terminal
         self._start = time.monotonic()
         self._total = self._done = 0
@@ -46,6 +47,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        self._console.file.close()
 
     def _started(self) -> progress.Progress:
         bar = progress.Progress(
@@ -57,7 +59,9 @@ class Progress:
             progress.TimeRemainingColumn(),
             console=self._console,
             transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
-        bar.add_task("", total=self._total)
+        bar.add_task("", total=self._total, completed=self._done)
         bar.start()
         return bar

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from conformance import oracle
-from conformance.arguments import Tensor, paddle_name
-from conformance.case import Case, Loss
+from conformance import layers
+from conformance import script as lines
+from conformance.case import Case, LayerState, Loss
 from conformance.cases import all_losses
-from conformance.checks import Check, checks_of
+from conformance.checks import DROP_IN, Check, checks_of
 from conformance.eager import Row
 from conformance.implementation import Implementation, UsageError, load
-from conformance.layers import tensors
 from conformance.modes import MODES
-from conformance.program import specified
-from conformance.text import exact_text
+from conformance.script_modes import mode
+from conformance.script_numbers import numbers
 
-LARGE = 400
-"""Tensors of more elements than this are written as ``np.full`` or as a seed's."""
+NUMBERS = ("value", "exact", "printed", "torch", "gradient", "second_gradient", DROP_IN)
+LINES = {
+    **dict.fromkeys(NUMBERS, numbers),
+    "shape": lines.shape,
+    "dtype": lines.dtype,
+    "unchanged": lines.unchanged,
+    "warning": lines.warning,
+    "layer": lines.layer,
+    **dict.fromkeys(("error", "error_layer", "error_program"), lines.error),
+    **dict.fromkeys(MODES, mode),
+}
+"""What writes the lines of each property of a row."""
+END = ("print('differs' if wrong else 'agrees')", "raise SystemExit(bool(wrong))")
 
 
 def script(check_id: str, implementation: str) -> str:
-    """A script of at most 25 lines that builds a row, calls the function and prints both results.
+    """A script of some 25 lines that builds a row, calls the function and prints both results.
 
     Args:
         check_id: ``stem/row``, with ``/dtype`` and ``/property`` where they matter.
@@ -40,19 +48,35 @@ def script(check_id: str, implementation: str) -> str:
 
 
 def of_check(check: Check, made: Implementation) -> str:
-    """The script of a check.
+    """The script of a check; it ends with status 1 where what comes is not what is expected.
 
     Args:
         check: the check.
-        made: the implementation.
+        made: the implementation, which is not called.
 
     Raises:
         UsageError: it cannot be written as a script.
     """
-    if not isinstance(check.row, Case):
-        return "\n".join(_layer_lines(check, made)) + "\n"
-    row = Row(made, check.loss, check.row, check.dtype)
-    return "\n".join(_lines(row, check.name)) + "\n"
+    parts = ["import numpy as np"]
+    if isinstance(check.row, Case):
+        parts += _row_lines(Row(made, check.loss, check.row, check.dtype), check.name)
+    elif isinstance(check.row, LayerState):
+        parts += _state_lines(check.loss, check.row, check.name, made)
+    elif check.name == "signature":
+        parts += _signature_lines(check.loss, check.row, made)
+    else:
+        raise UsageError(f"reproduce {check.id}: it is no single call; run it by -k")
+    imports = [part for part in parts if part.startswith(("import ", "from "))]
+    others = [part for part in parts if part not in imports]
+    return "\n".join([f"# {check.id}", *dict.fromkeys(sorted(imports)), *others, *END]) + "\n"
+
+
+def attempt(check: Check, made: Implementation) -> str:
+    """The script of a check, or a comment that says why there is none."""
+    try:
+        return of_check(check, made)
+    except UsageError as error:
+        return f"# {error}\n"
 
 
 def _found(check_id: str, losses: dict[str, Loss]) -> Check:
@@ -68,238 +92,99 @@ def _found(check_id: str, losses: dict[str, Loss]) -> Check:
     return wanted[0] if len(wanted) == 1 or not gradients else gradients[0]
 
 
-def _lines(row: Row, name: str) -> Iterator[str]:
-    torch = row.implementation.kind == "torch"
-    yield f"# {row.loss.stem}/{row.case.id}/{row.dtype}/{name}"
-    yield "import numpy as np"
-    yield "import torch" if torch else "import paddle"
-    yield from _imports(row.implementation, row.loss)
-    yield "inf, nan = float('inf'), float('nan')"
-    maker = _Maker(torch)
-    prepared = row.prepare(maker.tensor)
-    for variable, value in prepared.given.items():
-        if isinstance(value, _Made):
-            yield f"{variable} = {value.text}"
-            value.name = variable
-    named = {**prepared.keywords, **prepared.options}
-    parts = [_written(value) for value in prepared.positional]
-    parts += [f"{key}={_written(value)}" for key, value in named.items()]
-    asked = [str(key) for key in prepared.asked]
-    if name in MODES:
-        yield from _mode(name, parts, row)
-        return
-    if name.startswith("error_layer") or name == "layer":
-        options = ", ".join(f"{k}={_written(v)}" for k, v in prepared.options.items())
-        inputs = parts[: len(parts) - len(prepared.options)]
-        yield f"layer = {row.loss.layer}({options})"
-        yield f"result = layer({', '.join(inputs)})"
-    elif name == "error_program":
-        yield from _program(parts, row)
-        return
-    else:
-        yield f"result = function({', '.join(parts)})"
-    yield from _expectation(row, name)
-    yield "print('received', result)"
-    if name == "unchanged":
-        yield f"print('again   ', function({', '.join(parts)}))"
-    if name in ("gradient", "second_gradient", "torch") and asked and row.case.raises is None:
-        yield from _gradient(row, asked, torch, name == "second_gradient")
+def _row_lines(row: Row, name: str) -> Iterator[str]:
+    if name not in LINES:
+        raise UsageError(f"reproduce: there is nothing to show of {name}")
+    call = lines.call_of(row)
+    body = [*call.definitions, *LINES[name](call, name)]
+    given = [f"{variable} = {text}" for variable, text in call.variables.items()]
+    yield from _imports(row.implementation, row.loss, " ".join(body))
+    if re.search(r"\b(inf|nan)\b", " ".join([*given, call.text])):
+        yield "inf, nan = float('inf'), float('nan')"
+    if name != "error_program":
+        yield from given
+    yield from body
 
 
-def _imports(implementation: Implementation, loss: Loss) -> Iterator[str]:
+def _imports(implementation: Implementation, loss: Loss, body: str) -> Iterator[str]:
+    """The modules, and the function and the layer as far as the body names them."""
+    framework = "torch" if implementation.kind == "torch" else "paddle"
     module, _, attribute = implementation.name.partition(":")
-    function, layer = implementation.function(loss), implementation.layer(loss)
-    yield f"import {module}"
+    yield f"import {framework}"
+    if "def differs(" not in body:
+        yield f"{framework}.set_printoptions(precision=17)"
+    if module != framework:
+        yield f"import {module}"
     root = f"{module}.{attribute}" if attribute else module
     target: Any = importlib.import_module(module)
     for part in attribute.split(".") if attribute else ():
         target = getattr(target, part)
-    for name, value in (("function", function), (loss.layer, layer)):
-        own = getattr(value, "__name__", "")
-        if value is None:
+    names = (
+        ("function", implementation.function_name(loss), implementation.function(loss)),
+        (loss.layer, loss.layer, implementation.layer(loss)),
+    )
+    for variable, name, value in names:
+        if value is None or not re.search(rf"\b{variable}\(|\({variable}\)", body):
             continue
-        if value is target:
-            yield f"{name} = {root}"
-        elif getattr(getattr(target, "functional", None), own, None) is value:
-            yield f"{name} = {root}.functional.{own}"
-        else:
-            yield f"{name} = {root}.{own}"
+        inside = getattr(getattr(target, "functional", None), name, None) is value
+        path = f"{root}.functional.{name}" if inside else f"{root}.{name}"
+        yield f"{variable} = {root if value is target else path}"
 
 
-class _Made:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.name = text
+def _signature_lines(loss: Loss, kind: str, implementation: Implementation) -> Iterator[str]:
+    name = kind if kind == "function" else loss.layer
+    wanted = layers.wanted_signature(loss, kind)
+    yield "import inspect"
+    yield from _imports(implementation, loss, f"({name})")
+    yield f"found = inspect.signature({name}).parameters.values()"
+    yield "keywords = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)"
+    yield "shown = [str(p.replace(annotation=p.empty)) for p in found if p.kind not in keywords]"
+    yield f"print('expected', {f'({wanted})'!r}, '(Paddle)')"
+    yield "print('received', f'({\", \".join(shown)})')"
+    yield f"wrong = ', '.join(shown) != {wanted!r}"
 
 
-class _Maker:
-    def __init__(self, torch: bool) -> None:
-        self._torch = torch
+def _state_lines(
+    loss: Loss, row: LayerState, name: str, implementation: Implementation
+) -> Iterator[str]:
+    torch = implementation.kind == "torch"
 
-    def tensor(self, tensor: Tensor) -> _Made:
-        """The expression that makes a tensor."""
-        values = _array(tensor.values)
-        if self._torch:
-            made = f"torch.tensor({values}).to(torch.{tensor.dtype})"
-            return _Made(made + (".requires_grad_()" if tensor.grad else ""))
-        dtype = "float64" if tensor.dtype in ("float16", "bfloat16") else tensor.dtype
-        made = f"paddle.to_tensor({values}.astype('{dtype}'))"
-        if dtype != tensor.dtype:
-            made += f".astype('{tensor.dtype}').detach()"
-        if not tensor.grad:
-            return _Made(made)
-        # detach() gives a leaf; its flag is set where it is made, to stay on one line.
-        return _Made(f"(lambda t: setattr(t, 'stop_gradient', False) or t)({made})")
+    def made(plus: float) -> str:
+        options = layers.tensors(row, lambda tensor: lines.made(tensor, torch), plus)
+        named = (f"{implementation.spelling(loss, k)}={_inline(v)}" for k, v in options.items())
+        return f"{loss.layer}({', '.join(named)})"
 
-
-def _array(values: np.ndarray) -> str:
-    if values.size and values.size > LARGE:
-        first = values.ravel()[0]
-        if np.all(values == first):
-            return f"np.full({values.shape}, {first.item()!r})"
-    if not values.size:
-        return f"np.zeros({values.shape})"
-    return f"np.array({values.tolist()!r})"
-
-
-def _written(value: Any) -> str:
-    return value.name if isinstance(value, _Made) else _literal(value)
-
-
-def _literal(value: Any) -> str:
-    text = repr(value)
-    try:
-        ast.parse(text, mode="eval")
-    except SyntaxError:
-        raise UsageError(f"reproduce: {text} cannot be written in a script") from None
-    return text
-
-
-def _expectation(row: Row, name: str) -> Iterator[str]:
-    """A line that prints what is expected, and who says so."""
-    text, source = _expected(row, name)
-    yield f"print('expected', {text!r}, {'(' + source + ')'!r})"
-
-
-def _expected(row: Row, name: str) -> tuple[str, str]:
-    case = row.case
-    if case.raises is not None:
-        return f"{case.raises.kind.__name__} with {', '.join(case.raises.match)}", "the contract"
-    if name == "printed" and case.printed is not None:
-        return case.printed.text, case.printed.source
-    if case.exact is not None:
-        return str(case.exact), "by hand"
-    expected = oracle.evaluate(row.loss, case, row.dtype)
-    if expected is None:
-        return "", "no formula"
-    return exact_text(expected.value.values), f"formula, {expected.dtype}"
-
-
-def _gradient(row: Row, asked: list[str], torch: bool, second: bool) -> Iterator[str]:
-    variables = ", ".join(asked)
-    grad = "torch.autograd.grad" if torch else "paddle.grad"
-    weights = oracle.cotangent(_result_shape(row)).tolist()
-    cast = ".to(result.dtype)" if torch else ".astype(result.dtype)"
-    make = "torch.tensor" if torch else "paddle.to_tensor"
-    yield f"cotangent = {make}({weights!r}){cast}.reshape(result.shape)"
-    graph = "True" if second else "False"
-    yield (
-        f"gradients = {grad}([result], [{variables}], [cotangent], "
-        f"create_graph={graph}, allow_unused=True)"
-    )
-    if second:
-        found = oracle.second_gradients(row.loss, row.case)
-        weighted = [
-            oracle.second_cotangent(exact.values.shape).tolist() for exact in found.values()
-        ]
-        yield f"weights = [{make}(w, dtype=g.dtype) for w, g in zip({weighted!r}, gradients)]"
-        yield f"gradients = {grad}(gradients, [{variables}], weights, allow_unused=True)"
-    else:
-        expected = oracle.evaluate(row.loss, row.case, row.dtype)
-        found = expected.gradients if expected else {}
-    for name, exact in found.items():
-        yield f"print('expected gradient of {name}', {exact_text(exact.values)!r}, '(formula)')"
-    yield f"for name, gradient in zip({[paddle_name(row.loss, a) for a in asked]!r}, gradients):"
-    yield "    print('received gradient of', name, gradient)"
-
-
-def _result_shape(row: Row) -> tuple[int, ...]:
-    expected = oracle.evaluate(row.loss, row.case, row.dtype)
-    return expected.value.values.shape if expected else ()
-
-
-def _mode(name: str, parts: list[str], row: Row) -> Iterator[str]:
-    """The call of one execution mode beside the eager call."""
-    prepared = row.prepare(lambda tensor: tensor)
-    names = [key for key, value in prepared.given.items() if isinstance(value, Tensor)]
-    if name.startswith("program"):
-        yield f"print('expected', function({', '.join(parts)}), '(eager)')"
-        yield from _program(parts, row, name.rpartition("_")[2])
+    yield from _imports(implementation, loss, f"{loss.layer}(")
+    for value in row.options.values():
+        yield from lines.definition(value)
+    if name == "extra_repr":
+        yield f"print('expected', {row.extra_repr!r})"
+        yield f"received = {made(0)}.extra_repr()"
+        yield "print('received', received)"
+        yield f"wrong = received != {row.extra_repr!r}"
         return
-    arguments = ", ".join(names)
-    yield "class Net(paddle.nn.Layer):"
-    yield f"    def forward(self, {arguments}):"
-    yield f"        return function({', '.join(parts)})"
-    yield f"print('expected', Net()({arguments}), '(eager)')"
-    if name == "to_static_sot":
-        yield f"print('received', paddle.jit.to_static(Net(), full_graph=False)({arguments}))"
+    yield from lines.bits("x.detach().numpy()")
+    yield "def state(layer):"
+    yield "    return {key: bits(value) for key, value in layer.state_dict().items()}"
+    yield f"layer = {made(0)}"
+    if name == "state_dict":
+        load, strict = ("load_state_dict", ", strict=False") if torch else ("set_state_dict", "")
+        yield f"print('expected', {sorted(row.state)}, 'and that loading restores them')"
+        yield "print('received', sorted(state(layer)))"
+        yield f"other, kept = {made(1)}, state(layer)"
+        yield f"other.{load}(layer.state_dict(){strict})"
+        yield f"layer.{load}({{}}{strict})"
+        yield "print('loaded  ', state(other), state(layer))"
+        yield f"wrong = sorted(kept) != {sorted(row.state)}"
+        yield "wrong |= state(other) != kept or state(layer) != kept"
         return
-    shapes = _open_shapes(row, name.rpartition("_")[2])
-    specs = ", ".join(
-        f"paddle.static.InputSpec({shape}, {key}.dtype, {key!r})"
-        for key, shape in zip(names, shapes)
-    )
-    yield f"net = paddle.jit.to_static(Net(), input_spec=[{specs}], full_graph=True)"
-    if name.startswith("to_static_ast"):
-        yield f"print('received', net({arguments}))"
-        return
-    yield "path = __import__('tempfile').mkdtemp() + '/net'"
-    yield "paddle.jit.save(net, path)"
-    if name.startswith("saved"):
-        yield f"print('received', paddle.jit.load(path)({arguments}))"
-        return
-    yield "config = paddle.inference.Config(path + '.json', path + '.pdiparams')"
-    yield "config.disable_mkldnn()"
-    yield "predictor = paddle.inference.create_predictor(config)"
-    yield f"print('received', predictor.run([{arguments}])[0].numpy())"
+    yield "import copy, pickle"
+    copied = "copy.deepcopy(layer)" if name == "deepcopy" else "pickle.loads(pickle.dumps(layer))"
+    yield "print('expected', layer, state(layer))"
+    yield f"received = {copied}"
+    yield "print('received', received, state(received))"
+    yield "wrong = (repr(received), state(received)) != (repr(layer), state(layer))"
 
 
-def _program(parts: list[str], row: Row, variant: str = "") -> Iterator[str]:
-    prepared = row.prepare(lambda tensor: tensor)
-    names = [key for key, value in prepared.given.items() if isinstance(value, Tensor)]
-    shapes = dict(zip(names, _open_shapes(row, variant)))
-    feed = ", ".join(f"{key!r}: {key}.numpy()" for key in names)
-    yield f"feed = {{{feed}}}"
-    if row.case.raises is not None:
-        yield from _expectation(row, "error_program")
-    yield "paddle.enable_static()"
-    for key, value in prepared.given.items():
-        if isinstance(value, Tensor):
-            yield f"{key} = paddle.static.data({key!r}, {shapes[key]}, '{value.dtype}')"
-    yield f"result = function({', '.join(parts)})"
-    yield "print('received', paddle.static.Executor().run(feed=feed, fetch_list=[result])[0])"
-
-
-def _open_shapes(row: Row, variant: str) -> list[list[int]]:
-    return [shape for shape, _ in specified(row.loss, row.case, row.dtype, variant)]
-
-
-def _layer_lines(check: Check, implementation: Implementation) -> Iterator[str]:
-    loss, row = check.loss, check.row
-    yield f"# {check.id}"
-    yield "import inspect, numpy as np"
-    yield "import torch" if implementation.kind == "torch" else "import paddle"
-    yield from _imports(implementation, loss)
-    if isinstance(row, str):
-        signature = loss.signature if row == "function" else loss.layer_signature
-        name = row if row == "function" else loss.layer
-        yield f"print('expected', {signature!r}, '(Paddle)')"
-        yield f"print('received', inspect.signature({name}))"
-        return
-    assert not isinstance(row, Case)
-    maker = _Maker(implementation.kind == "torch")
-    made = tensors(row, maker.tensor)
-    options = ", ".join(f"{key}={_written(value)}" for key, value in made.items())
-    yield f"layer = {loss.layer}({options})"
-    yield f"print('expected', {row.extra_repr!r}, {list(row.state)!r})"
-    yield "print('received', layer.extra_repr(), list(layer.state_dict()))"
+def _inline(value: Any) -> str:
+    return value.text if isinstance(value, lines.Made) else lines.written(value)

@@ -55,6 +55,7 @@ def refused(
     kind: type[Exception],
     match: tuple[str, ...],
     constructor: bool = False,
+    clause: str = "C5",
     **more: Any,
 ) -> Case:
     """A row that must raise, in float32.
@@ -65,10 +66,11 @@ def refused(
         kind: as in :class:`Raises`.
         match: as in :class:`Raises`.
         constructor: as in :class:`Raises`.
+        clause: as in :class:`Case`.
         **more: as in :func:`row`.
     """
     raises = Raises(kind, match, constructor)
-    return row(id, "C5", inputs, dtypes=("float32",), raises=raises, **more)
+    return row(id, clause, inputs, dtypes=("float32",), raises=raises, **more)
 
 
 def shared(inputs: Mapping[str, Any], torch_names: Mapping[str, str]) -> tuple[Case, ...]:
@@ -81,9 +83,37 @@ def shared(inputs: Mapping[str, Any], torch_names: Mapping[str, str]) -> tuple[C
     return (
         *_reductions(inputs),
         *_older_spellings(inputs),
+        *_wrong_flags(inputs),
         *_spellings(inputs, {a: b for a, b in torch_names.items() if a in inputs}),
         *_wrong_types(inputs),
     )
+
+
+def positions(inputs: Mapping[str, Any], **options: Any) -> tuple[Case, ...]:
+    """Options by position, as Paddle's code may give them, and a deprecated flag beside them.
+
+    Args:
+        inputs: a call that is right.
+        **options: every option in Paddle's order, down to ``reduction="none"``.
+    """
+    right = Case(
+        "options_by_position",
+        "names",
+        inputs,
+        {**options, "reduction": "sum"},
+        dtypes=("float32",),
+        positional=tuple(options),
+    )
+    flag = replace(
+        right,
+        id="older_spelling_wins_over_a_position",
+        options={**options, "name": None, "size_average": False},
+        positional=(*options, "name"),
+        warns=DeprecationWarning,
+        warns_match=("reduction",),
+        torch="torch's functions have no name",
+    )
+    return right, flag
 
 
 def margin_errors(inputs: Mapping[str, Any]) -> tuple[Case, ...]:
@@ -98,6 +128,8 @@ def margin_errors(inputs: Mapping[str, Any]) -> tuple[Case, ...]:
         "none": (None, TypeError, "None"),
         "list": ([1.0], TypeError, "list"),
         "tensor_of_3": (Array([1.0, 2.0, 3.0]), ValueError, r"\[3\]"),
+        "bool_tensor": (Array(True, "bool"), TypeError, "bool"),
+        "complex_tensor": (Array(1.0, "complex64"), TypeError, "complex64"),
     }
     return tuple(
         refused(
@@ -194,6 +226,20 @@ def _older_spellings(inputs: Mapping[str, Any]) -> list[Case]:
             warns_match=("reduction",),
         )
         for name, options in OLDER_SPELLINGS.items()
+    ]
+
+
+def _wrong_flags(inputs: Mapping[str, Any]) -> list[Case]:
+    return [
+        refused(
+            f"{flag}_text_is_refused",
+            inputs,
+            TypeError,
+            (flag, f"received.*{text!r}"),
+            constructor=True,
+            **{flag: text},
+        )
+        for flag, text in (("size_average", "sum"), ("reduce", "mean"))
     ]
 
 

@@ -22,6 +22,8 @@ def number_text(value: Any) -> str:
         return str(bool(value))
     if isinstance(value, (int, np.integer)):
         return str(int(value))
+    if isinstance(value, (complex, np.complexfloating)):
+        return str(complex(value))
     decimal = repr(float(value))
     return f"{decimal} ({float(value).hex()})" if np.isfinite(value) else decimal
 

@@ -3,66 +3,140 @@
 from __future__ import annotations
 
 import faulthandler
-import os
+import re
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
-from conformance.checks import RANDOM, SHARDED, Check, Verdict, not_run
+from conformance.checks import RANDOM, SHARDED, Check, Verdict, failed, not_run
+from conformance.modes import MODES
 
 LIMIT = 60
 """Seconds after which a check counts as hanging."""
 SLOW = {RANDOM: 5, SHARDED: 5}
 """How many times as long those may take that do much more than one row."""
 STRIKES = 3
-"""Checks of one loss that may end a process before the rest of them is left out."""
+"""Rows and modes of one loss that may end a process before the rest of it is left out."""
 
 
 class Watch:
     """Watches over checks, from within the process that makes them.
 
+    What ends the process of one check would end that of others: those of the same row, as they
+    share its calls, and those of the same execution mode, as they share its graphs.
+
     Args:
-        folder: where the ids of checks that ended a process are kept; none without workers.
+        folder: where the processes of a run leave traces for each other.
         limit: seconds that a check may take.
-        active: whether this process may be ended by a check.
+        worker: the name of this process, where a check may end it; empty where not.
     """
 
-    def __init__(self, folder: str, limit: float, active: bool) -> None:
-        self._limit = limit
-        self._folder = Path(folder) if folder else None
-        self._active = active
-        self._nowhere = os.open(os.devnull, os.O_WRONLY)
-        self._strikes: Counter[str] = Counter()
-        if active and self._folder is not None:
-            self._strikes.update(path.name.partition(".")[0] for path in self._folder.iterdir())
+    def __init__(self, folder: str, limit: float, worker: str) -> None:
+        self._limit = self._allowed = limit
+        self._folder = Path(folder)
+        self._ends = self._folder / "ends"
+        self._seen = 0
+        self._ended: dict[str, str] = {}
+        self._worker = worker
+        if worker:
+            self._row_file = self._trace(worker, "row").open("w", encoding="utf-8")
+            self._stack_file = self._trace(worker, "stack").open("w")
+            faulthandler.enable(self._stack_file, all_threads=False)
+            # A timer costs nothing; faulthandler's own starts a thread for every check.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            faulthandler.register(signal.SIGALRM, self._stack_file, all_threads=False, chain=True)
 
     @contextmanager
     def over(self, check: Check) -> Iterator[None]:
         """End this process where a check takes too long, so that another one goes on."""
-        if not self._active:
+        if not self._worker:
             yield
             return
-        limit = self._limit * SLOW.get(check.name, 1)
-        faulthandler.dump_traceback_later(limit, exit=True, file=self._nowhere)
+        self._allowed = self._limit * SLOW.get(check.name, 1)
+        self.go_on()
         try:
             yield
         finally:
-            faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def go_on(self, row: str = "") -> None:
+        """Count the seconds of a check anew, as it came to another of its parts.
+
+        Args:
+            row: the row that it now runs eagerly, if it does.
+        """
+        if not self._worker:
+            return
+        self._row_file.seek(0)
+        self._row_file.truncate()
+        self._row_file.write(row)
+        self._row_file.flush()
+        signal.setitimer(signal.ITIMER_REAL, self._allowed)
 
     def given_up(self, check: Check) -> Optional[Verdict]:
-        """The verdict of a check that is left out, because too many of its loss ended a process."""
-        if self._strikes[check.loss.stem] < STRIKES:
+        """The verdict of a check that is not made, because of what ended a process before."""
+        if not self._worker:
             return None
-        return not_run(f"{STRIKES} checks of {check.loss.stem} ended their process")
+        ended = self._known()
+        if _row_of(check) in ended:
+            cause = ended[_row_of(check)]
+            return failed(
+                f"expected an answer, received none: the row ended the process of {cause}"
+            )
+        if _mode_of(check) in ended:
+            return not_run(f"its graphs ended the process of {ended[_mode_of(check)]}")
+        if Counter(key.partition("/")[0] for key in ended)[check.loss.stem] < STRIKES:
+            return None
+        return not_run(f"{STRIKES} rows or modes of {check.loss.stem} ended their process")
 
-    def died(self, check: Check) -> None:
-        """Leave a trace of a check that ended its process, for the workers that start later."""
-        if self._folder is not None:
-            count = len(list(self._folder.iterdir()))
-            Path(self._folder, f"{check.loss.stem}.{count}").touch()
+    def died(self, check: Check, worker: str) -> Verdict:
+        """The verdict of a check whose process ended, which all processes learn of.
 
-    def limit_text(self) -> str:
-        """What may have happened, in words."""
-        return f"it crashed, or took more than {self._limit:g} s"
+        Args:
+            check: the check.
+            worker: the name of the process.
+        """
+        row = self._trace(worker, "row").read_text(encoding="utf-8")
+        cause = (row or _mode_of(check)) if check.name in MODES else _row_of(check)
+        with self._ends.open("a", encoding="utf-8") as file:
+            file.write(f"{cause} {check.id}\n")
+        if cause not in (_row_of(check), _mode_of(check)):
+            return not_run(f"{cause}, which runs first, ended its process")
+        stack = self._trace(worker, "stack").read_text(encoding="utf-8", errors="replace")
+        limit = self._limit * SLOW.get(check.name, 1)
+        crash = stack.partition("\n")[0].partition("Fatal Python error: ")[2]
+        received = f"{crash or 'the end of the process'}{_innermost(stack)}"
+        if stack and not crash:
+            received = f"none within {limit:g} s{_innermost(stack)}"
+        return failed(f"expected an answer, received {received}")
+
+    def _trace(self, worker: str, kind: str) -> Path:
+        return self._folder / f"{worker}.{kind}"
+
+    def _known(self) -> dict[str, str]:
+        """The rows and modes that ended a process, and a check that each ended."""
+        size = self._ends.stat().st_size if self._ends.exists() else 0
+        if size != self._seen:
+            self._seen = size
+            lines = self._ends.read_text(encoding="utf-8").splitlines()
+            self._ended = dict(line.split(" ") for line in lines)
+        return self._ended
+
+
+def _innermost(stack: str) -> str:
+    """Where the main thread was, which faulthandler writes last."""
+    where = re.search(r'File "(.*)", line (\d+) in (\S+)', stack.rpartition("Thread 0x")[2])
+    return f", in {where[3]}, line {where[2]} of {Path(where[1]).name}" if where else ""
+
+
+def _row_of(check: Check) -> str:
+    """The row of a check, with its dtype."""
+    return check.id.rpartition("/")[0]
+
+
+def _mode_of(check: Check) -> str:
+    """The execution mode of a check, if it has one."""
+    return f"{check.loss.stem}/{check.name}" if check.name in MODES else ""

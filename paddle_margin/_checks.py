@@ -272,11 +272,6 @@ def sizes_fit(sizes: Sequence[int]) -> bool:
     return _broadcast_shape([(size,) for size in sizes]) is not None
 
 
-def is_wide(label: paddle.Tensor) -> bool:
-    """Whether a label's dtype holds more digits than float32 does."""
-    return label.dtype in (paddle.float64, paddle.int32, paddle.int64)
-
-
 def _broadcast_shape(shapes: Sequence[Shape]) -> Optional[Shape]:
     rank = max([len(shape) for shape in shapes])
     result = []

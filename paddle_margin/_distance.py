@@ -31,13 +31,17 @@ def pairwise_distance(
 
 def vector_norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     """The p-norm over the last axis; its gradient is 0 where it is 0, and NaN stays NaN."""
+    # What is infinite must not meet a factor 0: of the loss, or in the gradient of Paddle's abs.
+    infinite = paddle.isinf(u)
+    finite = paddle.where(infinite, filled_like(u, 0), u)
+    endless = paddle.any(infinite, axis=-1)
     if p > 0:
-        # An infinite distance must not meet the factor 0 of a loss that it makes 0.
-        infinite = paddle.isinf(u)
-        endless = paddle.any(infinite, axis=-1)
-        norm = _norm(paddle.where(infinite, filled_like(u, 0), u), p, exact)
-        return paddle.where(endless, infinity_like(norm), norm)
-    return _norm(u, p, exact)
+        norm = _norm(finite, p, exact)
+        endless = paddle.logical_and(endless, paddle.logical_not(paddle.isnan(norm)))
+    else:
+        norm = _norm(paddle.where(infinite, infinity_like(u), paddle.abs(finite)), p, exact)
+        endless = paddle.logical_and(endless, paddle.all(infinite, axis=-1))
+    return norm if p == 0 else paddle.where(endless, infinity_like(norm), norm)
 
 
 def _norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
@@ -70,10 +74,14 @@ def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     largest = paddle.amax(fixed(size), axis=-1, keepdim=True)
     usable = paddle.logical_and(largest > 0, paddle.isfinite(largest))
     scale = paddle.where(usable, largest, filled_like(largest, 1))
-    total = sum_classes(power(size / scale, p), exact)
-    norm = power(total, 1 / p) * paddle.squeeze(scale, -1)
+    size = size / scale
     if p > 0:
-        return norm
+        return power(sum_classes(power(size, p), exact), 1 / p) * paddle.squeeze(scale, -1)
+    # An infinite element adds nothing, and its power has no second gradient.
+    infinite = paddle.isinf(size)
+    terms = power(paddle.where(infinite, filled_like(size, 1), size), p)
+    total = sum_classes(paddle.where(infinite, filled_like(size, 0), terms), exact)
+    norm = power(total, 1 / p) * paddle.squeeze(scale, -1)
     # A zero element makes the sum infinite, and its power 1 / p zero.
     vanishing = paddle.any(size <= 0, axis=-1)
     return paddle.where(vanishing, filled_like(norm, 0), norm)

@@ -1,90 +1,65 @@
 """Write the README's scoreboard: what the suite finds in paddle_margin.nn and in paddle.nn.
 
-python scripts/scoreboard.py                    run the suite twice, rewrite README.md
-python scripts/scoreboard.py --junit A.xml B.xml    use runs that are there already
-python scripts/scoreboard.py --check            fail where README.md is not what it would write
+python scripts/scoreboard.py                    run the suite twice, rewrite the READMEs
+python scripts/scoreboard.py --json A.json B.json   use reports that are there already
+python scripts/scoreboard.py --check            fail where a README is not what it would write
+
+Correctness is the contract's; drop-in is how often paddle_margin.nn gives paddle.nn's own result on
+the inputs that its documentation speaks of, and scored apart, as the two conflict.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ET
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "README.zh-CN.md")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import pages  # noqa: E402
+
+from conformance.findings import Report  # noqa: E402
+
 IMPLEMENTATIONS = ("paddle_margin.nn", "paddle.nn")
-BEGIN, END = "<!-- scoreboard -->", "<!-- end of scoreboard -->"
 
 
 def run(implementation: str, folder: Path) -> Path:
-    """Run the suite; its verdicts as JUnit XML."""
-    path = folder / f"{implementation}.xml"
-    command = [sys.executable, "-m", "conformance", "-i", implementation, "--junit-xml", str(path)]
+    """Run the suite; where its report is."""
+    path = folder / f"{implementation}.json"
+    command = [sys.executable, "-m", "conformance", "-i", implementation, "--json", str(path)]
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
     return path
 
 
-def counts(path: Path) -> dict[str, Counter[str]]:
-    """For each loss, how many checks agree, differ and were not run."""
-    found: dict[str, Counter[str]] = {}
-    for case in ET.parse(path).iter("testcase"):
-        loss = found.setdefault(case.get("name", "").split("/")[0], Counter())
-        skipped = case.find("skipped")
-        if skipped is not None and skipped.get("type") != "pytest.xfail":
-            loss["not run"] += 1
-        elif skipped is not None or case.find("failure") is not None:
-            loss["differ"] += 1
-        else:
-            loss["agree"] += 1
-    return found
-
-
-def table(ours: dict[str, Counter[str]], theirs: dict[str, Counter[str]]) -> str:
+def table(ours: Report, theirs: Report) -> str:
     """The scoreboard in Markdown."""
-    lines = [
-        "| loss | checks | `paddle_margin.nn` agrees | `paddle.nn` agrees |",
-        "|---|---:|---:|---:|",
-    ]
-    lines += [_line(loss, ours[loss], theirs[loss]) for loss in sorted(ours)]
-    lines.append(_line("all", _total(ours), _total(theirs)))
-    return "\n".join(lines)
+    head = ["loss", "checks", "`paddle_margin.nn` is right", "`paddle.nn` is right"]
+    drop_in = bool(ours.score(True)[1])
+    head += ["`paddle_margin.nn` drops in"] if drop_in else []
+    stems = sorted({finding.stem for finding in ours.findings})
+    rows = [_row(stem, *(_of(stem, report) for report in (ours, theirs))) for stem in stems]
+    rows.append(_row("all", ours, theirs))
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *(row[: len(head)] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _total(found: dict[str, Counter[str]]) -> Counter[str]:
-    return sum(found.values(), Counter())
+def _of(stem: str, report: Report) -> Report:
+    return replace(report, findings=[f for f in report.findings if f.stem == stem])
 
 
-def _line(loss: str, ours: Counter[str], theirs: Counter[str]) -> str:
-    return f"| {loss} | {sum(ours.values()):,} | {_share(ours)} | {_share(theirs)} |"
+def _row(name: str, ours: Report, theirs: Report) -> list[str]:
+    scores = (ours.score(False), theirs.score(False), ours.score(True))
+    return [name, f"{len(ours.findings):,}", *(_share(*score) for score in scores)]
 
 
-def _share(found: Counter[str]) -> str:
-    made = found["agree"] + found["differ"]
-    return f"{found['agree']:,} of {made:,}" if made else "–"
-
-
-def with_scoreboard(text: str, scoreboard: str) -> str:
-    """A page with its scoreboard replaced."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    if not pattern.search(text):
-        raise SystemExit(f"scoreboard: expected the line {BEGIN}, received none")
-    return pattern.sub(lambda _: f"{BEGIN}\n{scoreboard}\n{END}", text)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def _share(conformant: int, made: int) -> str:
+    return f"{conformant:,} of {made:,}" if made else "–"
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -92,20 +67,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--junit", nargs=2, type=Path, metavar=("OURS", "PADDLE"))
+    parser.add_argument("--json", nargs=2, type=Path, metavar=("OURS", "PADDLE"))
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        paths = options.junit or [run(name, Path(folder)) for name in IMPLEMENTATIONS]
-        scoreboard = table(*map(counts, paths))
-    stale = []
-    for page in (ROOT / name for name in PAGES):
-        text = page.read_text(encoding="utf-8")
-        wanted = with_scoreboard(text, scoreboard)
-        if wanted != text:
-            stale.append(page.name)
-            if not options.check:
-                write(page, wanted)
+        paths = options.json or [run(name, Path(folder)) for name in IMPLEMENTATIONS]
+        scoreboard = table(*map(Report.read, paths))
+    stale = pages.update("scoreboard", scoreboard, options.check)
     if options.check and stale:
         print(f"scoreboard: {', '.join(stale)} should be written again")
         return 1
@@ -113,4 +81,4 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import itertools
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -12,20 +10,8 @@ from pathlib import Path
 
 from parameterized import parameterized
 
-ROOT = Path(__file__).parents[1]
-
-
-def run(*arguments: str, folder: str = str(ROOT)) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder, the project importable."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True
-    )
-
-
-def conformance(*arguments: str, folder: str = str(ROOT)) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
-    return run("-m", "conformance", *arguments, folder=folder)
+from conformance.checks import part_of
+from tests.running import conformance, findings, run
 
 
 class TestCommand(unittest.TestCase):
@@ -35,9 +21,10 @@ class TestCommand(unittest.TestCase):
             (["-i", "no_such_module"], "no_such_module"),
             (["-i", "numpy"], "none of the losses"),
             (["-i", "paddle:no_such_attribute"], "no_such_attribute"),
-            (["-k", "no_such_row"], "selects no check"),
-            (["-k", "a b ("], "-k"),
+            (["-n", "0", "-k", "no_such_row"], "selects no check"),
+            (["-n", "1", "-k", "a b ("], "-k 'a b ('"),
             (["--register", "no_such_file"], "no_such_file"),
+            (["--json", "no_such_folder/run.json"], "no_such_folder"),
             (["reproduce", "hinge_embedding/no_such_row"], "no_such_row"),
             (["reproduce", "no_such_loss/row"], "no_such_loss"),
         ]
@@ -48,6 +35,86 @@ class TestCommand(unittest.TestCase):
         self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
         self.assertIn(text, done.stderr)
         self.assertEqual(done.stdout, "")
+
+    @parameterized.expand(
+        [
+            ("import sys; sys.exit(3)", "SystemExit: 3"),
+            ("import os; 'PYTEST_XDIST_WORKER' in os.environ and os._exit(3)", "-n 0"),
+        ]
+    )
+    def test_a_module_that_ends_its_process_is_one_line(self, text, expected):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "ends.py").write_text(
+                f"{text}\nfrom paddle.nn.functional import soft_margin_loss\n"
+            )
+            done = conformance("-n", "1", "-i", "ends", "-k", "paddle_none", folder=folder)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertIn(expected, done.stderr)
+
+    def test_a_typo_in_the_register_is_one_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            register = Path(folder, "register.toml")
+            register.write_text(
+                '[[entry]]\nid = "typo"\nimplementation = "paddle.nn"\nversions = ">=0"\n'
+                'reasn = "none"\nchecks = ["*"]\n'
+            )
+            done = conformance("-i", "paddle.nn", "--register", str(register))
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+        self.assertIn("'typo': unknown key 'reasn'", done.stderr)
+
+    def test_any_number_of_processes_gives_the_same_verdicts(self):
+        verdicts = []
+        with tempfile.TemporaryDirectory() as folder:
+            for processes in ("0", "1", "2"):
+                path = Path(folder, f"{processes}.json")
+                done = conformance(
+                    *("-i", "tests.implementations.hinge:wrong_kink", "-n", processes),
+                    *("-k", "hinge and (at_the_kink or lucid)", "--json", str(path)),
+                )
+                self.assertEqual(done.returncode, 1, done.stderr)
+                verdicts.append(
+                    {k: (v["verdict"], v.get("text")) for k, v in findings(path).items()}
+                )
+        self.assertEqual(verdicts[0], verdicts[1])
+        self.assertEqual(verdicts[0], verdicts[2])
+        self.assertLessEqual(
+            {"FAIL", "conformant", "not run"}, {v for v, _ in verdicts[0].values()}
+        )
+
+    def test_parts_are_disjoint_and_together_the_whole(self):
+        whole = conformance("--list").stdout.splitlines()
+        parts = [conformance("--list", "--fraction", f"{i}/2").stdout.splitlines() for i in (1, 2)]
+        self.assertEqual(sorted(parts[0] + parts[1]), sorted(whole))
+        self.assertTrue(parts[0] and parts[1])
+        for count in (2, 3):
+            in_parts = [part_of(whole, f"{i + 1}/{count}") for i in range(count)]
+            self.assertEqual(sorted(itertools.chain(*in_parts)), sorted(whole))
+            rows = [{each.rpartition("/")[0] for each in part} for part in in_parts]
+            self.assertEqual(sum(map(len, rows)), len(set().union(*rows)))
+
+    def test_the_register_is_not_judged_on_a_part(self):
+        wrong = "tests.implementations.hinge:raises"
+        with tempfile.TemporaryDirectory() as folder:
+            register = Path(folder, "register.toml")
+            register.write_text(
+                f'[[entry]]\nid = "gone"\nimplementation = "{wrong}"\nversions = ">=0"\n'
+                'reason = "none"\nchecks = ["*/no_such_row/*", "*/float32/value"]\n'
+            )
+            done = conformance(
+                *("-i", wrong, "-n", "0", "--fraction", "1/3", "--register", str(register))
+            )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(" known difference, ", done.stdout.splitlines()[-1])
+        self.assertNotIn("no longer occurs", done.stdout)
+
+    def test_the_seed_is_that_of_the_random_rows(self):
+        listed = [conformance("--list", "--seed", seed).stdout for seed in ("0", "7")]
+        self.assertIn("/seed_7_batch_0", listed[1])
+        self.assertNotIn("/seed_7_", listed[0])
+        fixed = [{x for x in ids.splitlines() if "/seed_" not in x} for ids in listed]
+        self.assertEqual(fixed[0], fixed[1])
 
     def test_passes_from_any_folder_whatever_pytest_is_told_there(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +130,7 @@ class TestCommand(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             junit = Path(folder, "junit.xml")
             done = conformance(
-                *("-i", wrong, "-k", "at_the_kink/float32/gradient and hinge"),
+                *("-i", wrong, "-n", "0", "-k", "at_the_kink/float32/gradient and hinge"),
                 *("--junit-xml", str(junit)),
             )
             failures = ElementTree.parse(junit).getroot().iter("failure")
@@ -81,32 +148,21 @@ class TestCommand(unittest.TestCase):
                 'reason = "none"\nchecks = ["hinge_embedding/at_the_kink/float32/value"]\n'
             )
             done = conformance(
-                "-i", wrong, "-k", "at_the_kink/float32/value", "--register", register
+                *("-i", wrong, "-n", "0", "-k", "at_the_kink/float32/value"),
+                *("--register", str(register)),
             )
         self.assertEqual(done.returncode, 1)
         self.assertIn("no longer occurs: gone", done.stdout)
 
-    @parameterized.expand(
-        [
-            ("hinge_embedding/at_the_kink/float32/gradient", "received gradient of input"),
-            ("hinge_embedding/label_int64/float32/program", "must be ['float32', 'float64']"),
-            ("hinge_embedding/shape_0d/float32/shape", "Tensor(shape=[1]"),
-            ("hinge_embedding/defaults/extra_repr", "expected"),
-            ("multi_margin/weight_is_shown_and_saved/state_dict", "'weight'"),
-            ("multi_margin/separable_is_exactly_0/float64/value", "received"),
-            ("multi_margin/p_0_is_refused/float32/error", "expected ValueError"),
-            ("multi_margin/weight/float32/saved_batch", "received"),
-        ]
-    )
-    def test_scripts_run_without_the_suite(self, check_id, text):
-        script = conformance("reproduce", check_id, "-i", "paddle.nn").stdout
-        self.assertLessEqual(len(script.splitlines()), 25)
-        self.assertNotIn("conformance", script)
+    def test_reproduce_prints_a_script(self):
+        done = conformance("reproduce", "hinge_embedding/at_the_kink", "-i", "paddle.nn")
+        self.assertEqual(done.returncode, 0, done.stderr)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "script.py")
-            path.write_text(script)
-            done = run(str(path), folder=folder)
-            self.assertIn(text, done.stdout + done.stderr)
+            path.write_text(done.stdout)
+            ran = run(str(path), folder=folder)
+        self.assertEqual((ran.returncode, ran.stdout.splitlines()[-1]), (1, "differs"), ran.stderr)
+        self.assertIn("# hinge_embedding/at_the_kink/float32/gradient", done.stdout)
 
 
 if __name__ == "__main__":

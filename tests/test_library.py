@@ -86,6 +86,14 @@ def _plain(signature: inspect.Signature) -> list[tuple[str, object]]:
     return [(p.name, p.default) for p in signature.parameters.values()]
 
 
+class TestGradient(TestCase):
+    def test_a_power_of_a_subnormal_term_has_no_nan(self) -> None:
+        input = paddle.to_tensor([[2.0**-1074, 0.0]], "float64", stop_gradient=False)
+        F.multi_margin_loss(input, paddle.to_tensor([1]), p=1.3, margin=0.0).backward()
+        # 1.3 * (2**-1074)**0.3 / 2, to the accuracy that is left there
+        np.testing.assert_allclose(input.grad.numpy()[0, 0], 0.65 * 2.0**-322.2, rtol=1e-5)
+
+
 class TestMemory(TestCase):
     def test_multi_label_margin_with_few_targets_needs_no_cube(self) -> None:
         samples, classes = 4096, 1000

@@ -11,6 +11,7 @@ from mpmath import mp, mpf
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, each, select, sqrt, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, Domain, Interval, Labels, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -21,7 +22,7 @@ TORCH_NAMES = {"label": "target"}
 
 OVERFLOWS = "C3: torch's product of both squared norms overflows"
 IN_HALF = "C3: torch's epsilon vanishes, and its squares overflow, in float16"
-NAN_GRADIENT = "torch's gradient is NaN where the loss is 0"
+NAN_GRADIENT = "C3: torch's gradient is NaN where the loss is 0"
 LABEL_OF_1 = "torch wants a 0-D label for 1-D inputs"
 
 
@@ -462,7 +463,23 @@ MANY = (
         )
     ),
     row("equal_random_vectors_seed_39", "C1", normal(39, 6, 7), normal(39, 6, 7), [1.0] * 6),
-    row("500_dimensions_seed_40", "accuracy", normal(40, 1, 500), normal(41, 1, 500), [1.0]),
+    row(
+        "500_dimensions_seed_40",
+        "accuracy",
+        normal(40, 1, 500),
+        normal(41, 1, 500),
+        [1.0],
+        profile="full",
+    ),
+    row(
+        "1000_dimensions_of_equal_terms",
+        "accuracy",
+        np.full((1, 1000), 0.1),
+        np.ones((1, 1000)),
+        [-1.0],
+        dtypes=F64,
+        note="adding one by one loses 99 ULP of the product, and other ones of the norms",
+    ),
     Case(
         "mean_of_a_million_rows",
         "C1",
@@ -472,6 +489,7 @@ MANY = (
             "label": Repeat(-1, (10**6,), "int64"),
         },
         {"margin": -1.1, "reduction": "mean"},
+        profile="full",
         dtypes=F32,
         exact=-1 + np.float64(np.float32(1.1)),
         modes="too large for a graph",
@@ -489,6 +507,10 @@ ERRORS = (
     refused("empty_label", A, B, np.zeros(0), "label", r"\[3, 2\]", r"\[0\]"),
     refused("rows_that_do_not_fit", A, B[:2], Y, r"\[3, 2\]", r"\[2, 2\]"),
     refused("lengths_that_do_not_fit", A, [[1.0], [1.0], [1.0]], Y, r"\[3, 2\]", r"\[3, 1\]"),
+    refused("first_rows_that_do_not_fit", A[:2], B, Y, r"\[2, 2\].*\[3, 2\]"),
+    refused("vector_against_rows_with_1_label", E1, B, [1.0], r"\[2\].*\[3, 2\]"),
+    refused("rows_against_a_vector", np.eye(3), [1.0, 0.0, 2.0], Y, r"\[3, 3\].*\[3\]"),
+    refused("label_2d_for_one_vector", E1, [1.0, 1.0], [[1.0]], "label", r"\[1, 1\]"),
     refused("vector_against_rows", E1, B, Y, r"\[2\]", r"\[3, 2\]"),
     refused("inputs_0d", 1.0, 1.0, 1.0, r"\[N, M\]|\[M\]", r"\[\]"),
     refused("inputs_3d", [A], [B], Y, r"\[N, M\]|\[M\]", r"\[1, 3, 2\]"),
@@ -510,6 +532,30 @@ ERRORS = (
 )
 
 TYPICAL = {"input1": A, "input2": B, "label": Y}
+VECTORS = Reals(
+    {**dict.fromkeys((*HALF, "float32"), Interval(1e-3, 1e18)), "float64": Interval(1e-3, 1e75)},
+    vectors=True,
+)
+DOMAIN = Domain(
+    shapes=(("N D", "N D", "N"), ("D", "D", "1")),
+    hostile_shapes=(("D", "D", ""), ("N D", "1 D", "N"), ("1 D", "N D", "N"), ("N D", "N D", "1")),
+    inputs={
+        "input1": VECTORS,
+        "input2": VECTORS,
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, NAN, INF, -INF),
+            dtypes=("float32", "float64", "int64", "int32"),
+            hostile_dtypes=("int8", "float16", "bfloat16"),
+        ),
+    },
+    options={
+        "margin": margins(documented=Interval(-1.0, 1.0), hostile=(INF, -INF, NAN)),
+        "reduction": REDUCTION,
+    },
+    empty=True,
+)
+
 LOSS = Loss(
     stem="cosine_embedding",
     function="cosine_embedding_loss",
@@ -523,6 +569,7 @@ LOSS = Loss(
         value={"float16": 2, "bfloat16": 2, "float32": 8, "float64": 8},
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,
@@ -536,6 +583,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
@@ -547,6 +595,7 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=("input1", "input2", "label"),
+    never_negative=True,
     documentation="1 - cos where y = 1; max(0, cos - m) where y = -1; 0 for any other y; "
     "cos = a.b / sqrt((a.a + 1e-12) (b.b + 1e-12))",
 )

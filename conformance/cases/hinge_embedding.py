@@ -9,6 +9,7 @@ import numpy as np
 from conformance import shared_rows
 from conformance.autodiff import clamp, each, select
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -132,6 +133,10 @@ LABELS = (
         X,
         Array([2**32 + 1, 2**32 - 1, -(2**32) - 1], "int64"),
     ),
+    *(
+        row(f"label_{dtype}_between_integers", "dtype", X, Array([1.5, -1.5, 0.5], dtype))
+        for dtype in ("float16", "bfloat16")
+    ),
     row(
         "label_float64_close_to_1_is_not_1",
         "dtype",
@@ -169,6 +174,17 @@ EXTREMES = (
     row("largest_float32", "C1", [3.4028234e38, -3.4028234e38], [1.0, -1.0], dtypes=F32),
     row("largest_float16", "C1", [65504.0, -65504.0], [1.0, -1.0], dtypes=("float16",)),
     row("largest_float64", "C1", [1.797e308, -1.797e308], [1.0, -1.0], dtypes=F64),
+    row(
+        "term_overflows_float32_but_not_its_mean",
+        "C1",
+        [-3e38, 0.0, 0.0, 0.0],
+        [-1.0] * 4,
+        margin=1e38,
+        reduction="mean",
+        dtypes=F32,
+        torch="C3: torch overflows before it divides",
+        note="(4e38 + 3 * 1e38) / 4",
+    ),
     row("tiny_margin", "C1", [1e-30, -1e-30], [-1.0, -1.0], margin=1e-30, dtypes=SINGLE),
     row("cancellation", "C1", [1 - 0.3, 0.7, 0.1 + 0.2], [-1.0] * 3, margin=0.7),
     row("absorbed_small_input", "C1", [1e-10, -1e-10], [-1.0, -1.0], note="1 - 1e-10"),
@@ -210,6 +226,16 @@ BROADCASTING = (
         reduction="mean",
         batch=("label",),
     ),
+    row(
+        "gradient_added_over_2000_labels",
+        "gradients",
+        [0.25],
+        -np.ones(2000),
+        reduction="mean",
+        dtypes=("float16", "bfloat16", "float32"),
+        batch=("label",),
+        note="2,000 times 1/2000, which float32 cannot add one by one",
+    ),
 )
 
 SHAPES = (
@@ -241,6 +267,7 @@ MARGINS = (
             ("true_is_1", True),
             ("numpy_scalar", np.float32(0.3)),
             ("numpy_int", np.int64(2)),
+            ("numpy_bool", np.bool_(True)),
             ("0_3", 0.3),
             ("int", 2),
         )
@@ -274,6 +301,25 @@ MARGINS = (
         dtypes=("float16", "bfloat16", "float32"),
     ),
     row("margin_tensor_int64", "margin", X, Y, margin=Array(2, "int64")),
+    row(
+        "margin_beyond_float32",
+        "margin",
+        X,
+        Y,
+        margin=1e300,
+        dtypes=F32,
+        torch="torch refuses a number that its dtype does not hold",
+        note="infinity",
+    ),
+    row(
+        "margin_gradient_added_over_2000_elements",
+        "gradients",
+        np.zeros(2000),
+        -np.ones(2000),
+        margin=Array([0.5], grad=True),
+        reduction="mean",
+        dtypes=("float16", "bfloat16", "float32"),
+    ),
 )
 
 RANDOM = (
@@ -310,8 +356,12 @@ LARGE = tuple(
         dtypes=dtypes,
         exact=0.1,
         modes=TOO_LARGE,
+        profile=profile,
     )
-    for name, size, dtypes in (("a_million", 10**6, SINGLE), ("ten_million", 10**7, F32))
+    for name, size, dtypes, profile in (
+        ("a_million", 10**6, SINGLE, "quick"),
+        ("ten_million", 10**7, F32, "full"),
+    )
 )
 
 ERRORS = (
@@ -328,6 +378,21 @@ ERRORS = (
 )
 
 TYPICAL = {"input": X, "label": Y}
+DOMAIN = Domain(
+    shapes=(("N ...", "N ..."),),
+    hostile_shapes=(("", ""), ("N C", "C"), ("N C", "N 1"), ("N C", "1"), ("N C", ""), ("", "N")),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, -0.0, NAN, INF, -INF),
+            hostile_dtypes=("int64", "int32", "int8", "float16", "bfloat16"),
+        ),
+    },
+    options={"margin": margins(hostile=(INF, -INF, NAN)), "reduction": REDUCTION},
+    exhaustive=({"label": 1.0}, {"label": -1.0}, {"label": 2.0}),
+)
+
 LOSS = Loss(
     stem="hinge_embedding",
     function="hinge_embedding_loss",
@@ -341,6 +406,7 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 1, "float64": 1},
         gradient={"float16": 2, "bfloat16": 2, "float32": 1, "float64": 1},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,
@@ -354,10 +420,14 @@ LOSS = Loss(
         *LARGE,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
         LayerState("defaults", {}, "margin=1.0, reduction='mean'"),
+        LayerState(
+            "margin_tensor_is_shown", {"margin": Array([0.5])}, "margin=0.5, reduction='mean'"
+        ),
         LayerState(
             "every_option", {"margin": 0.5, "reduction": "sum"}, "margin=0.5, reduction='sum'"
         ),

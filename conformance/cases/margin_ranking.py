@@ -9,6 +9,7 @@ import numpy as np
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, each
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -191,6 +192,17 @@ EXTREMES = (
     row("largest_float32", "C1", [3.4e38, -3.4e38], [0.0, 0.0], [-1.0, 1.0], dtypes=F32),
     row("difference_overflows_float32", "C1", [3.4e38], [-3.4e38], [-1.0], dtypes=F32),
     row("difference_overflows_float64", "C1", [1.7e308], [-1.7e308], [-1.0], dtypes=F64),
+    row(
+        "difference_overflows_float32_but_not_its_mean",
+        "C1",
+        [-3e38, 0.0, 0.0, 0.0],
+        [3e38, 0.0, 0.0, 0.0],
+        [1.0] * 4,
+        reduction="mean",
+        dtypes=F32,
+        torch="C3: torch overflows before it divides",
+        note="6e38 / 4",
+    ),
     row("largest_float16", "C1", [65504.0, 3e4], [0.0, -3e4], [-1.0] * 2, dtypes=("float16",)),
     row("huge_and_apart_by_1", "C1", [16777215.0], [16777216.0], [1.0], dtypes=SINGLE),
     row("margin_larger_than_input_dtype", "margin", [1.0], [0.5], [1.0], margin=1e6),
@@ -204,6 +216,17 @@ EXTREMES = (
         note="rounding decides which side of the kink it is on, so no gradient is asked for",
     ),
     row("cancellation_of_scores", "C1", [0.1 + 0.2, 1e3 + 0.1], [0.3001, 1e3], [-1.0, -1.0]),
+)
+
+GRADIENT_OF_A_MEAN = row(
+    "label_gradient_of_a_mean_of_5",
+    "accuracy",
+    [1 + 17 * 2.0**-52, 0.0, 0.0, 0.0, 0.0],
+    [-1.432, 0.0, 0.0, 0.0, 0.0],
+    [-1.0] * 5,
+    reduction="mean",
+    dtypes=F64,
+    note="the difference, 1 / 5 and their product are three roundings: 1.6 ULP",
 )
 
 DTYPES = tuple(
@@ -267,6 +290,23 @@ BROADCASTING = (
         reduction="mean",
         torch=SAME_RANK,
         batch=("other",),
+    ),
+    *(
+        row(
+            f"gradient_added_over_2000_{name}",
+            "gradients",
+            *vectors,
+            margin=2.0,
+            reduction="mean",
+            dtypes=(*HALF, "float32"),
+            torch=SAME_RANK,
+            batch=batch,
+            note="2,000 times 1/2000, which float32 cannot add one by one",
+        )
+        for name, vectors, batch in (
+            ("labels", ([0.25], 0.5, np.ones(2000)), ("label",)),
+            ("scores", (np.full(2000, 0.25), np.full(2000, 0.15), [1.0]), SCORES),
+        )
     ),
 )
 
@@ -342,6 +382,16 @@ MARGINS = (
         margin=Array(0.75, "float64", grad=True),
         dtypes=(*HALF, "float32"),
     ),
+    row(
+        "margin_counts_as_rounded",
+        "margin",
+        [0.3],
+        [0.0],
+        Array([1], "int64"),
+        margin=0.3,
+        dtypes=F32,
+        note="at the kink, where the gradient passes; 0.3 itself is below it",
+    ),
     row("margin_tensor_int64", "margin", A, B, Y, margin=Array(2, "int64")),
 )
 
@@ -390,6 +440,30 @@ ERRORS = (
 )
 
 TYPICAL = {"input": A, "other": B, "label": Y}
+DOMAIN = Domain(
+    shapes=(("N ...", "N ...", "N ..."),),
+    hostile_shapes=(
+        ("", "", ""),
+        ("N C", "N C", "C"),
+        ("N C", "1 C", "N 1"),
+        ("N C", "C", ""),
+        ("C", "N C", "1"),
+    ),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "other": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, 0.3, -0.0, 1e-30, NAN, INF, -INF),
+            hostile_dtypes=("int64", "int32", "int8", "float16", "bfloat16"),
+        ),
+    },
+    options={"margin": margins(hostile=(INF, -INF, NAN)), "reduction": REDUCTION},
+    exhaustive=tuple(
+        {"other": other, "label": label} for other in (0.0, 0.625) for label in (1.0, -1.0, 2.0)
+    ),
+)
+
 LOSS = Loss(
     stem="margin_ranking",
     function="margin_ranking_loss",
@@ -403,12 +477,14 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 2, "float64": 2},
         gradient={"float16": 2, "bfloat16": 2, "float32": 1, "float64": 1},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,
         *LABELS,
         *NOT_FINITE,
         *EXTREMES,
+        GRADIENT_OF_A_MEAN,
         *DTYPES,
         *BROADCASTING,
         *SHAPES,
@@ -416,6 +492,7 @@ LOSS = Loss(
         *RANDOM,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
@@ -426,5 +503,6 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=("input", "other", "label"),
+    never_negative=True,
     documentation="max(0, -y (a - b) + m)",
 )

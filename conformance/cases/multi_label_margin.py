@@ -11,6 +11,7 @@ from mpmath import mp
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed
+from conformance.domain import REDUCTION, SUMMABLE, Classes, Domain, Reals
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -57,6 +58,12 @@ def row(id: str, clause: str, x: Any, y: Any, **more: Any) -> Case:
 def refused(id: str, x: Any, y: Any, kind: type[Exception], *match: str, **more: Any) -> Case:
     """A row that must raise; see :func:`shared_rows.refused`."""
     return shared_rows.refused(id, {"input": x, "label": classes(y)}, kind, match, **more)
+
+
+def outside(id: str, x: Any, y: Any, *match: str) -> Case:
+    """A row with a label outside the domain, which a graph cannot see."""
+    clause = "outside the domain"
+    return refused(id, x, y, ValueError, *match, modes=GRAPH, clause=clause)
 
 
 def classes(label: Any) -> Any:
@@ -306,7 +313,7 @@ MANY = (
 
 ERRORS = (
     *(
-        refused(f"label_{name}_is_refused", X, [Y[0], label], ValueError, "-1.*3", y, modes=GRAPH)
+        outside(f"label_{name}_is_refused", X, [Y[0], label], "-1.*3", y)
         for name, label, y in (
             ("of_c", [0, 4, -1, -1], "received 4"),
             ("minus_2", [-2, -1, -1, -1], "received -2"),
@@ -315,36 +322,27 @@ ERRORS = (
             ("minus_2_after_minus_1", [0, -1, -1, -2], "received -2"),
         )
     ),
-    refused(
-        "label_of_c_unbatched_is_refused", X[0], [4, -1, -1, -1], ValueError, "3", "4", modes=GRAPH
-    ),
-    refused(
-        "label_1_of_one_class_is_refused",
-        [[2.0]],
-        [[1]],
-        ValueError,
-        "0",
-        "received 1",
-        modes=GRAPH,
-    ),
+    outside("label_of_c_unbatched_is_refused", X[0], [4, -1, -1, -1], "3", "4"),
+    outside("label_1_of_one_class_is_refused", [[2.0]], [[1]], "0", "received 1"),
     *(
         refused(f"label_{dtype}_is_refused", X, Array(Y, dtype), TypeError, "label.*integer", dtype)
         for dtype in ("float32", "float64", "bool")
     ),
     *(
-        refused(f"label_{name}_is_refused", X, y, ValueError, r"\[2, 4\]", received)
-        for name, y, received in (
-            ("of_one_row", [[3, 0, -1, -1]], r"received.*\[1, 4\]"),
-            ("of_three_rows", [*Y, Y[0]], r"received.*\[3, 4\]"),
-            ("too_narrow", [[1, -1]] * 2, r"received.*\[2, 2\]"),
-            ("too_wide", [[1, -1, -1, -1, -1]] * 2, r"received.*\[2, 5\]"),
-            ("1d", [1, 2], r"received.*\[2\]"),
-            ("0d", 1, r"received.*\[\]"),
-            ("3d", [Y], r"received.*\[1, 2, 4\]"),
+        refused(f"label_{name}_is_refused", X, y, ValueError, r"\[2, 4\]", received, clause=clause)
+        for name, y, received, clause in (
+            ("of_one_row", [[3, 0, -1, -1]], r"received.*\[1, 4\]", "broadcasting"),
+            ("of_three_rows", [*Y, Y[0]], r"received.*\[3, 4\]", "C5"),
+            ("too_narrow", [[1, -1]] * 2, r"received.*\[2, 2\]", "C5"),
+            ("too_wide", [[1, -1, -1, -1, -1]] * 2, r"received.*\[2, 5\]", "C5"),
+            ("1d", [1, 2], r"received.*\[2\]", "C5"),
+            ("0d", 1, r"received.*\[\]", "broadcasting"),
+            ("3d", [Y], r"received.*\[1, 2, 4\]", "broadcasting"),
         )
     ),
     refused("label_2d_of_one_sample", X[0], [Y[0]], ValueError, r"\[4\]", r"received.*\[1, 4\]"),
     refused("input_3d", [X], [Y], ValueError, "input", r"received.*\[1, 2, 4\]"),
+    refused("unbatched_without_classes", np.zeros(0), np.zeros(0), ValueError, "class", r"\[0\]"),
     refused(
         "input_without_classes",
         np.zeros((2, 0)),
@@ -356,6 +354,13 @@ ERRORS = (
 )
 
 TYPICAL = {"input": X, "label": Array(Y, "int64")}
+DOMAIN = Domain(
+    shapes=(("N C", "N C"),),
+    hostile_shapes=(("C", "C"), ("", "")),
+    inputs={"input": Reals(SUMMABLE), "label": Classes(-1, hostile_dtypes=("int16", "int8"))},
+    options={"reduction": REDUCTION},
+)
+
 LOSS = Loss(
     stem="multi_label_margin",
     function="multi_label_margin_loss",
@@ -374,6 +379,7 @@ LOSS = Loss(
         },
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,
@@ -385,6 +391,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, reduction="none"),
     ),
     layers=(
         LayerState("defaults", {}, "reduction='mean'"),
@@ -393,5 +400,6 @@ LOSS = Loss(
     torch_function="multilabel_margin_loss",
     torch_names=TORCH_NAMES,
     batch=("input", "label"),
+    never_negative=True,
     documentation="sum over k in targets, i not in targets of max(0, 1 - x[k] + x[i]), over C",
 )

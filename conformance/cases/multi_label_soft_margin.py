@@ -11,6 +11,7 @@ from mpmath import mp
 from conformance import shared_rows
 from conformance.autodiff import Number, complement, each, softplus, total
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, Weights
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -325,7 +326,14 @@ SHAPES = (
 
 MANY = (
     row("random_8_10_seed_64", "C1", normal(64, 8, 10), bits(65, 8, 10)),
-    row("random_32_4_seed_66_mean", "C1", normal(66, 32, 4), bits(67, 32, 4), reduction="mean"),
+    row(
+        "random_32_4_seed_66_mean",
+        "C1",
+        normal(66, 32, 4),
+        bits(67, 32, 4),
+        reduction="mean",
+        profile="full",
+    ),
     row("random_scaled_by_100_seed_68", "accuracy", 100 * normal(68, 8, 10), bits(69, 8, 10)),
     row(
         "random_weight_seed_70",
@@ -334,7 +342,13 @@ MANY = (
         bits(71, 8, 10),
         weight=Array(np.abs(normal(72, 10)), grad=True),
     ),
-    row("random_150_classes_seed_73", "accuracy", normal(73, 2, 150), bits(74, 2, 150)),
+    row(
+        "random_150_classes_seed_73",
+        "accuracy",
+        normal(73, 2, 150),
+        bits(74, 2, 150),
+        profile="full",
+    ),
     row(
         "1000_equal_classes",
         "accuracy",
@@ -348,6 +362,7 @@ MANY = (
         "C1",
         {"input": Repeat(0, (10**6, 1)), "label": Repeat(1, (10**6, 1))},
         {"reduction": "mean"},
+        profile="full",
         dtypes=F32,
         exact=math.log(2),
         modes="too large for a graph",
@@ -358,6 +373,15 @@ TYPICAL = {"input": X, "label": Y}
 ERRORS = (
     refused("label_complex_is_refused", X, Array(Y, "complex64"), TypeError, "label", "complex64"),
     refused("label_does_not_fit", X, [[1.0, 0.0]], ValueError, r"\[2, 3\]", r"label \[1, 2\]"),
+    refused(
+        "weight_of_2_samples_for_1",
+        X[:1],
+        Y[:1],
+        ValueError,
+        r"weight.*\[1, 3\]",
+        r"received.*\[2, 3\]",
+        weight=Array(np.ones((2, 3))),
+    ),
     refused("batches_do_not_fit", X, [*Y, Y[0]], ValueError, r"\[2, 3\]", r"label \[3, 3\]"),
     *(
         refused(
@@ -382,6 +406,27 @@ ERRORS = (
     ),
 )
 
+DOMAIN = Domain(
+    shapes=(("N C", "N C"),),
+    hostile_shapes=(
+        ("", ""),
+        ("C", "C"),
+        ("N D C", "N D C"),
+        ("N C", "C"),
+        ("N C", "N 1"),
+        ("N C", ""),
+    ),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, 0.0),
+            (0.5, 0.1, 0.9, -0.0, 2.0, -1.0, NAN),
+            hostile_dtypes=("int64", "int32", "int8", "float16", "bfloat16", "bool"),
+        ),
+    },
+    options={"weight": Weights(), "reduction": REDUCTION},
+)
+
 LOSS = Loss(
     stem="multi_label_soft_margin",
     function="multi_label_soft_margin_loss",
@@ -400,6 +445,7 @@ LOSS = Loss(
         },
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *ACCURACY,
@@ -412,6 +458,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, weight=Array(WEIGHT), reduction="none"),
     ),
     layers=(
         LayerState("defaults", {}, "reduction='mean'"),
@@ -425,5 +472,6 @@ LOSS = Loss(
     torch_function="multilabel_soft_margin_loss",
     torch_names=TORCH_NAMES,
     batch=("input", "label"),
+    exempt={"kink": "the loss is smooth"},
     documentation="-sum of w[c] (y log s(x) + (1 - y) log s(-x)) / C, s(z) = 1/(1 + exp(-z))",
 )

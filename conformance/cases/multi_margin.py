@@ -10,6 +10,16 @@ from mpmath import mp, mpf
 from conformance import shared_rows
 from conformance.autodiff import Number, clamp, power, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import (
+    REDUCTION,
+    Classes,
+    Domain,
+    Interval,
+    Numbers,
+    Reals,
+    Weights,
+    margins,
+)
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -39,11 +49,12 @@ def formula(input: Any, label: Any, p: Any = 1, margin: Any = 1.0, weight: Any =
 
 def _sample(x: np.ndarray, y: int, p: mpf, limit: Any) -> Number:
     working = x[y].working
+    used = [*x, *([limit] if isinstance(limit, Number) else [])]
     others = [x[j] for j in range(len(x)) if j != y]
     if any(mp.isnan(number.value) for number in x):
-        return undefined(x, working)
+        return undefined(used, working)
     if mp.isnan(limit.value if isinstance(limit, Number) else limit) and others:
-        return undefined([*x, *([limit] if isinstance(limit, Number) else [])], working)
+        return undefined(used, working)
     terms = [_term(x[y], other, p, limit) for other in others if other.value != -mp.inf]
     return total(terms if x[y].value != mp.inf else [], working) / len(x)
 
@@ -204,7 +215,27 @@ NOT_FINITE = (
         torch=SWALLOWS_NAN,
     ),
     row("nan_of_the_only_class", "NaN and infinity", [[NAN]], [0], torch=SWALLOWS_NAN),
+    row(
+        "huge_and_infinite_p_1_1",
+        "NaN and infinity",
+        Array([[-1e100, 1e100], [0.0, INF]], grad=False),
+        [0, 0],
+        p=1.1,
+        dtypes=F64,
+        torch=ONLY_1_AND_2,
+        note="1.1 is 2.4e-8 less than float32 holds, to the power of which infinity is 0",
+    ),
     row("margin_inf", "margin", [[0.0, 1.0, 2.0]], [0], margin=INF),
+    row(
+        "margin_inf_p_1_3",
+        "margin",
+        [[0.0, 1.0, 2.0]],
+        [0],
+        margin=INF,
+        p=1.3,
+        torch=ONLY_1_AND_2,
+        note="loss and gradient are infinite",
+    ),
     row("margin_nan", "margin", [[0.0, 1.0, 2.0]], [0], margin=NAN, torch=SWALLOWS_NAN),
     row("margin_nan_one_class", "margin", [[2.0]], [0], margin=NAN),
 )
@@ -283,6 +314,16 @@ POWERS = (
         weight=Array([3.0, 1.0]),
         note="3 * 2**2 / 2, not (3 * 2)**2 / 2",
     ),
+    row(
+        "p_1_3_counts_as_rounded",
+        "multi_margin",
+        [[-1e8, 1e8]],
+        [0],
+        p=1.3,
+        dtypes=SINGLE,
+        torch=ONLY_1_AND_2,
+        note="with 1.3 itself the result would be 8 ULP of float32 larger",
+    ),
     row("p_2_random_seed_11", "accuracy", normal(11, 8, 10), drawn(12, 10, 8), p=2),
 )
 
@@ -318,6 +359,18 @@ MARGINS = (
         margin=Array(0.75, "float64"),
         dtypes=(*HALF, "float32"),
     ),
+    *(
+        row(
+            f"margin_{name}counts_as_rounded",
+            "margin",
+            [[0.7, 0.0]],
+            [0],
+            margin=margin,
+            dtypes=F32,
+            note="at the kink, where the gradient is 0; 0.7 itself is above it",
+        )
+        for name, margin in (("", 0.7), ("tensor_float64_", Array(0.7, "float64")))
+    ),
     row("margin_tensor_int64", "margin", ABOVE, BELOW, margin=Array(2, "int64")),
 )
 
@@ -347,6 +400,16 @@ WEIGHTS = (
         [[1], [2]],
         weight=Array(WEIGHT),
         torch=ONLY_1D,
+    ),
+    row(
+        "weight_float64_beyond_float16",
+        "dtype",
+        [[0.0, -0.875]],
+        [0],
+        weight=Array([1e5, 1.0], "float64"),
+        dtypes=HALF[:1],
+        torch="torch wants the weight in the input's dtype",
+        note="cast to the input's dtype it is infinity",
     ),
     *(
         row(
@@ -406,6 +469,16 @@ MANY = (
         dtypes=SINGLE,
         note="adding one by one loses 99 ULP",
     ),
+    row(
+        "1000_classes_of_equal_terms_p_2",
+        "accuracy",
+        EQUAL,
+        [0, 999],
+        margin=0.1,
+        p=2,
+        dtypes=F64,
+        note="the gradient of the true class is a sum over the others",
+    ),
     row("scaled_by_100_seed_17", "accuracy", 100 * normal(17, 8, 10), drawn(18, 10, 8)),
     row("scaled_by_1e_3_seed_19", "accuracy", 1e-3 * normal(19, 8, 10), drawn(20, 10, 8)),
     Case(
@@ -431,6 +504,7 @@ ERRORS = (
             "0.*2",
             f"received.*{y}",
             modes=GRAPH,
+            clause="outside the domain",
         )
         for name, y in OUT_OF_RANGE
     ),
@@ -442,6 +516,7 @@ ERRORS = (
         "0.*2",
         "received.*3",
         modes=GRAPH,
+        clause="outside the domain",
     ),
     *(
         refused(
@@ -455,7 +530,7 @@ ERRORS = (
             ABOVE,
             BELOW,
             kind,
-            "p",
+            r"\bp\b",
             f"received.*{text}",
             p=p,
             constructor=True,
@@ -464,16 +539,30 @@ ERRORS = (
             ("0", 0, ValueError, "0"),
             ("minus_1", -1, ValueError, "-1"),
             ("nan", NAN, ValueError, "nan"),
+            ("inf", INF, ValueError, "inf"),
             ("text", "a", TypeError, "'a'"),
             ("none", None, TypeError, "None"),
         )
     ),
     refused("label_of_wrong_length", ABOVE, [0, 1, 2], ValueError, r"\[[2N]\]", r"\[3\]"),
-    refused("label_of_1_for_2_rows", ABOVE, [0], ValueError, r"\[[2N]\]", r"\[1\]"),
-    refused("label_0d_for_2_rows", ABOVE, 0, ValueError, r"\[[2N]\]", r"\[\]"),
+    *(
+        refused(
+            f"label_{name}_for_2_rows",
+            ABOVE,
+            label,
+            ValueError,
+            r"\[[2N]\]",
+            shape,
+            clause="broadcasting",
+        )
+        for name, label, shape in (("of_1", [0], r"\[1\]"), ("0d", 0, r"\[\]"))
+    ),
     refused("label_n_by_2", ABOVE, [[0, 1], [1, 2]], ValueError, r"\[[2N]\]", r"\[2, 2\]"),
+    refused("label_3d", ABOVE, [[[0]], [[1]]], ValueError, r"\[[2N]\]", r"\[2, 1, 1\]"),
     refused("label_row", ABOVE, [[0, 1]], ValueError, r"\[[2N]\]", r"\[1, 2\]"),
     refused("label_of_2_for_unbatched", [0.0, 0.5, 1.0], [0, 1], ValueError, r"\[[1N]\]", r"\[2\]"),
+    refused("input_without_classes", np.zeros((1, 0)), [0], ValueError, "class", r"\[1, 0\]"),
+    refused("unbatched_without_classes", np.zeros(0), 0, ValueError, "class", r"\[0\]"),
     refused("input_3d", [[[0.0, 0.5]]], [0], ValueError, "input", r"\[1, 1, 2\]"),
 )
 
@@ -483,6 +572,23 @@ def _budget(few: int) -> Any:
 
 
 TYPICAL = {"input": ABOVE, "label": Array(BELOW, "int64")}
+RAISABLE = Interval(1e-100, 1e100)
+"""Sizes of which float64 holds the third powers, and the accuracy of the power 1.3 as well."""
+DOMAIN = Domain(
+    shapes=(("N C", "N"),),
+    hostile_shapes=(("N C", "N 1"), ("C", ""), ("C", "1"), ("", "")),
+    inputs={
+        "input": Reals({"float64": RAISABLE}),
+        "label": Classes(0, hostile_dtypes=("int16", "uint8")),
+    },
+    options={
+        "p": Numbers((1, 2), drawn=(1, 2), hostile=(0.5, 1.3, 1.5, 2.0, 3)),
+        "margin": margins(Interval(-1e100, 1e100), hostile=(INF, NAN)),
+        "weight": Weights(),
+        "reduction": REDUCTION,
+    },
+)
+
 LOSS = Loss(
     stem="multi_margin",
     function="multi_margin_loss",
@@ -496,6 +602,7 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 4, "float64": _budget(6)},
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,
@@ -509,6 +616,7 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, p=2, margin=0.5, weight=Array(WEIGHT), reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
         *shared_rows.weight_errors(TYPICAL, classes=3),
     ),

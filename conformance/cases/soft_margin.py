@@ -10,6 +10,7 @@ import numpy as np
 from conformance import shared_rows
 from conformance.autodiff import Number, each, softplus
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
+from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -156,6 +157,18 @@ ACCURACY = (
     row("lead_of_700_float64", "accuracy", [700.0], [1.0], dtypes=F64),
     row("lead_of_745_is_subnormal_float64", "accuracy", [745.0], [1.0], dtypes=F64),
     row("lead_of_800_vanishes", "accuracy", [800.0], [1.0]),
+    *(
+        row(
+            f"leads_of_{name}_vanish_in_a_sum",
+            "accuracy",
+            [lead] * 8,
+            [1.0] * 8,
+            reduction="sum",
+            dtypes=F64,
+            note="Paddle's exp gives 5.6e-309 of each",
+        )
+        for name, lead in (("715", 715.0), ("1e300", 1e300))
+    ),
     row(
         "sweep_from_minus_80_to_80", "accuracy", np.linspace(-80, 80, 41), np.ones(41), dtypes=WIDE
     ),
@@ -214,6 +227,15 @@ LABELS = (
     ),
     learned("label_gradient", "gradients", X, Y, reduction="mean"),
     learned("label_gradient_of_0", "gradients", X, [0.0] * 3, reduction="sum"),
+    row(
+        "label_gradient_of_float16_that_vanishes",
+        "gradients",
+        Array([2.0**-77, 2.0**-80, 2.0**-88], "bfloat16"),
+        Array([1.0, -1.0, 1.0], "float16", grad=True),
+        dtypes=F32,
+        torch=NO_LABEL_GRADIENT,
+        note="Paddle casts 2**-77 to a float16 of 6e-5",
+    ),
     *(
         row(
             f"label_gradient_of_{dtype}",
@@ -355,6 +377,22 @@ ERRORS = tuple(
     )
 )
 
+DOMAIN = Domain(
+    shapes=(("N ...", "N ..."),),
+    hostile_shapes=(("", ""), ("N C", "C"), ("N C", "N 1"), ("N C", "1"), ("N C", ""), ("", "N")),
+    inputs={
+        "input": Reals(SUMMABLE),
+        "label": Labels(
+            (1.0, -1.0),
+            (0.0, 2.0, -2.0, 0.5, 0.3, -0.0, 1e-30, 1e4, NAN, INF, -INF),
+            dtypes=("float32", "float64", "int64", "int32"),
+            hostile_dtypes=("int8", "float16", "bfloat16"),
+        ),
+    },
+    options={"reduction": REDUCTION},
+    exhaustive=({"label": 1.0}, {"label": -1.0}, {"label": 0.375}),
+)
+
 LOSS = Loss(
     stem="soft_margin",
     function="soft_margin_loss",
@@ -368,6 +406,7 @@ LOSS = Loss(
         value={"float16": 1, "bfloat16": 1, "float32": 2, "float64": 2},
         gradient={"float16": 1, "bfloat16": 1, "float32": 4, "float64": 4},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *ACCURACY,
@@ -379,6 +418,7 @@ LOSS = Loss(
         *RANDOM,
         *ERRORS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, reduction="none"),
     ),
     layers=(
         LayerState("defaults", {}, "reduction='mean'"),
@@ -386,5 +426,7 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=("input", "label"),
+    exempt={"kink": "the loss is smooth"},
+    never_negative=True,
     documentation="log(1 + exp(-y x))",
 )

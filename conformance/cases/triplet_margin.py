@@ -11,6 +11,7 @@ from mpmath import mp, mpf
 from conformance import shared_rows
 from conformance.autodiff import ZERO, Number, clamp, maximum, power, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Raises, Repeat
+from conformance.domain import FLAG, POSITIVE, REDUCTION, Domain, Interval, Numbers, Reals, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -21,8 +22,8 @@ NAMES = ("input", "positive", "negative")
 TORCH_NAMES = {"input": "anchor", "epsilon": "eps"}
 
 NO_MARGIN_0 = "torch refuses margin 0"
-IN_HALF = "torch's distances overflow in float16"
-NAN_GRADIENT = "torch's gradient is NaN where the loss is 0"
+IN_HALF = "C3: torch's distances overflow in float16"
+NAN_GRADIENT = "C3: torch's gradient is NaN where the loss is 0"
 GRAPH = "a graph has no values to check"
 
 
@@ -71,7 +72,8 @@ def _norm(vector: np.ndarray, p: mpf) -> Number:
     sizes = [abs(number) for number in vector]
     if any(mp.isnan(size.value) for size in sizes):
         return undefined(vector, working)
-    if p > 0 and any(mp.isinf(size.value) for size in sizes):
+    infinite = [mp.isinf(size.value) for size in sizes]
+    if (p > 0 and any(infinite)) or (p < 0 and infinite and all(infinite)):
         return Number(mp.inf, working, sources=[(number, mp.nan, ZERO) for number in vector])
     if mp.isinf(p):
         return maximum(sizes) if p > 0 else -maximum([-size for size in sizes])
@@ -208,6 +210,9 @@ ORDERS = (
         )
     ),
     row("p_0_counts", "triplet_margin", *X, p=0, margin=2.0, note="3 - 3 + 2, no gradient"),
+    row(
+        "p_0_of_inf", "triplet_margin", ORIGIN, [[INF, 0.0]], SAME, p=0, epsilon=0, note="1 - 2 + 1"
+    ),
     row("p_0_of_some_zeros", "triplet_margin", [[1.0, 2.0]], [[0.0, 1.0]], SAME, p=0, epsilon=0),
     row("p_3_swap", "triplet_margin", *X, p=3, swap=True),
     row("p_1_5_swap_mean", "triplet_margin", *X, p=1.5, swap=True, reduction="mean"),
@@ -374,6 +379,23 @@ MARGINS = (
         margin=Array(0.75, "float64"),
         dtypes=(*HALF, "float32"),
     ),
+    *(
+        row(
+            f"{name}_counts_as_rounded",
+            "margin",
+            [[0.0]],
+            [[x]],
+            [[y]],
+            p=1,
+            dtypes=F32,
+            **{"epsilon": 0, "margin": 1.0, **options},
+        )
+        for name, x, y, options in (
+            ("margin", 0.0, 0.3, {"margin": 0.3}),
+            ("margin_tensor_float64", 0.0, 0.3, {"margin": Array(0.3, "float64")}),
+            ("epsilon", 0.3, 0.5, {"epsilon": 0.3}),
+        )
+    ),
     row("margin_tensor_int64", "margin", *X, margin=Array(2, "int64")),
 )
 
@@ -387,6 +409,7 @@ NOT_FINITE = (
         )
     ),
     row("nan_where_the_clamp_is_shut", "NaN and infinity", ORIGIN, FIVE, [[NAN, 1e4]]),
+    row("nan_beside_an_infinity", "NaN and infinity", [[NAN, INF]], FIVE, SIX),
     row("nan_swap", "NaN and infinity", [[NAN, 1.0]], FIVE, SIX, swap=True),
     *(
         row(
@@ -419,6 +442,35 @@ NOT_FINITE = (
     ),
     *(
         row(
+            f"negative_of_infinities_p_{name}",
+            "NaN and infinity",
+            ORIGIN,
+            FIVE,
+            [[INF, -INF]],
+            p=p,
+            torch=torch,
+            note="the smallest of them is infinite too",
+        )
+        for name, p, torch in (("minus_1", -1, NAN_GRADIENT), ("minus_inf", -INF, None))
+    ),
+    *(
+        row(
+            f"negative_inf_p_{name}",
+            "NaN and infinity",
+            ORIGIN,
+            FIVE,
+            [[INF, 1.0]],
+            p=p,
+            note=note,
+        )
+        for name, p, note in (
+            ("0", 0, "2 - 2 + 1"),
+            ("minus_1", -1, "12/7 - 1 + 1"),
+            ("minus_inf", -INF, "3 - 1 + 1"),
+        )
+    ),
+    *(
+        row(
             name,
             "NaN and infinity",
             *(Array(vector, grad=False) for vector in vectors),
@@ -436,6 +488,7 @@ NOT_FINITE = (
             ),
             ("both_inf", (ORIGIN, [[INF, 1.0]], [[INF, 1.0]]), {}),
             ("anchor_inf", ([[INF, 1.0]], FIVE, SIX), {}),
+            ("positive_inf_of_one_row_only", (ORIGIN * 2, [[INF, 1.0], [3.0, 4.0]], SIX * 2), {}),
             ("inf_against_inf", ([[INF, 1.0]], [[INF, 1.0]], SIX), {}),
             ("epsilon_inf", X, {"epsilon": INF}),
         )
@@ -477,6 +530,22 @@ MAGNITUDES = (
         margin=1e-100,
         dtypes=F64,
     ),
+    *(
+        row(
+            f"{name}_float64_p_3",
+            "C1",
+            [[size, 0.0]],
+            [[0.0, 2 * size]],
+            [[size, 0.5 * size]],
+            p=3,
+            epsilon=0,
+            margin=size,
+            dtypes=F64,
+            torch="torch cubes them",
+            note="its squares are numbers, its cubes are not",
+        )
+        for name, size in (("huge", 1e120), ("tiny", 1e-120))
+    ),
     row(
         "subnormal_float32_p_1",
         "C1",
@@ -500,6 +569,18 @@ SHAPES = (
     row("shape_1d", "triplet_margin", [0.0, 0.0], [3.0, 4.0], [1.0, 2.0], batch=()),
     row("shape_1d_mean", "triplet_margin", [0.0], [3.0], [1.0], reduction="mean", batch=()),
     row("shape_3d", "triplet_margin", CUBE, CUBE[::-1] - 0.3, CUBE * 1.5),
+    *(
+        row(
+            f"shape_3d_p_{name}",
+            "triplet_margin",
+            CUBE,
+            CUBE[::-1] - 0.5,
+            CUBE * 1.5,
+            p=p,
+            epsilon=0,
+        )
+        for name, p in (("3", 3), ("inf", INF), ("minus_inf", -INF), ("minus_1", -1))
+    ),
     row(
         "shape_4d_mean",
         "triplet_margin",
@@ -585,6 +666,17 @@ MANY = (
         "accuracy",
         *(normal(74 + i, 1, 500) for i in range(3)),
         p=1.5,
+        profile="full",
+    ),
+    row(
+        "1000_dimensions_of_equal_terms",
+        "accuracy",
+        np.zeros((1, 1000)),
+        np.full((1, 1000), 0.1),
+        np.zeros((1, 1000)),
+        epsilon=0,
+        dtypes=F64,
+        note="adding one by one loses 99 ULP of the square",
     ),
     Case(
         "mean_of_a_million_rows",
@@ -595,6 +687,7 @@ MANY = (
             "negative": Repeat(0.5, (10**6, 1)),
         },
         {"margin": 0.1, "epsilon": 0.0, "reduction": "mean"},
+        profile="full",
         dtypes=SINGLE,
         exact=0.1,
         modes="too large for a graph",
@@ -612,6 +705,7 @@ ERRORS = (
             f"received.*{value}",
             margin=value,
             constructor=True,
+            clause="outside the domain",
         )
         for name, value in (("minus_1", -1.0), ("slightly_negative", -1e-09), ("minus_inf", -INF))
     ),
@@ -624,13 +718,14 @@ ERRORS = (
         margin=Array(-0.5),
         constructor=True,
         modes=GRAPH,
+        clause="outside the domain",
     ),
     *(
         refused(
             f"{name}_{text}_is_refused",
             X,
             TypeError,
-            f"{name}.*number",
+            rf"\b{name}\b.*number",
             f"received.*{received}",
             constructor=True,
             **{name: value},
@@ -648,7 +743,7 @@ ERRORS = (
             f"{name}_nan_is_refused",
             X,
             ValueError,
-            f"{name}.*number",
+            rf"\b{name}\b.*number",
             "received.*nan",
             constructor=True,
             **{name: NAN},
@@ -672,6 +767,9 @@ ERRORS = (
     ),
     refused("ranks_that_differ", (A, P, N[0]), ValueError, r"\[2, 3\]", r"\[3\]"),
     refused(
+        "ranks_that_differ_in_the_positive", (A, [P], N), ValueError, r"\[1, 2, 3\]", r"\[2, 3\]"
+    ),
+    refused(
         "ranks_that_differ_in_the_anchor", ([A], P, N), ValueError, r"\[1, 2, 3\]", r"\[2, 3\]"
     ),
     replace(
@@ -689,6 +787,31 @@ ERRORS = (
 
 TYPICAL = dict(zip(NAMES, X))
 SPELLINGS = (shared_rows.row("torch_spelling_of_epsilon", "names", TYPICAL, eps=0.25, dtypes=F32),)
+VECTORS = Reals(
+    {
+        **dict.fromkeys((*HALF, "float32"), Interval(1e-12, 1e18)),
+        "float64": Interval(1e-100, 1e100),
+    },
+)
+SHAPES_OF_VECTORS = (("N D",) * 3, ("N ... D",) * 3)
+ONE_ROW = (("D",) * 3, ("N D", "N D", "1 D"), ("1 D", "N D", "N D"), ("N D", "1 D", "N D"))
+DOMAIN = Domain(
+    shapes=SHAPES_OF_VECTORS,
+    hostile_shapes=(("",) * 3, *ONE_ROW, ("N D", "N D", "N 1")),
+    inputs=dict.fromkeys(NAMES, VECTORS),
+    options={
+        "margin": margins(Interval(0.0, 1e300), POSITIVE, hostile=(-0.0, INF, NAN)),
+        "p": Numbers(
+            Interval(1.0, INF),
+            drawn=(2, 1, 3, 1.5, 4, 2.5),
+            hostile=(0.5, -1, INF, -INF),
+        ),
+        "epsilon": Numbers(POSITIVE, drawn=(1e-6, 1e-7, 0.1), hostile=(0, -0.25, 1000.0)),
+        "swap": FLAG,
+        "reduction": REDUCTION,
+    },
+)
+
 LOSS = Loss(
     stem="triplet_margin",
     function="triplet_margin_loss",
@@ -703,6 +826,7 @@ LOSS = Loss(
         value={"float16": 2, "bfloat16": 2, "float32": 8, "float64": 8},
         gradient={"float16": 2, "bfloat16": 2, "float32": 16, "float64": 16},
     ),
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINKS,
@@ -719,6 +843,7 @@ LOSS = Loss(
         *ERRORS,
         *SPELLINGS,
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, margin=0.5, p=1, epsilon=0.25, swap=True, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),
     ),
     layers=(
@@ -733,6 +858,7 @@ LOSS = Loss(
     ),
     torch_names=TORCH_NAMES,
     batch=NAMES,
+    never_negative=True,
     documentation="max(0, d(a, p) - d(a, n) + m), d(u, v) = the p-norm of u - v + epsilon over the "
     "last axis; swap: the smaller of d(a, n) and d(p, n) in place of d(a, n)",
 )

@@ -14,6 +14,7 @@ from conformance.autodiff import Number, total, undefined
 from conformance.case import Array, Case, LayerState, Loss, Printed, Repeat
 from conformance.cases import triplet_margin
 from conformance.cases.triplet_margin import NAMES, A, N, P, X, losses
+from conformance.domain import FLAG, POSITIVE, REDUCTION, Choice, Domain, Interval, margins
 from conformance.shared_rows import normal
 
 INF, NAN = float("inf"), float("nan")
@@ -90,7 +91,7 @@ def _cast(tensor: Any, dtype: str) -> Any:
     """A tensor of either framework in another dtype; Paddle 3.1 knows no ``double``."""
     if hasattr(tensor, "astype"):
         return tensor.astype(dtype)
-    return tensor.double() if dtype == "float64" else tensor.float()
+    return {"float64": tensor.double, "float32": tensor.float, "float16": tensor.half}[dtype]()
 
 
 class Single(Distance):
@@ -101,6 +102,26 @@ class Single(Distance):
 
     def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
         return L1().exact(u, v)
+
+
+class Half(Distance):
+    """The sum of the absolute differences, in float16 whatever the inputs are."""
+
+    def __call__(self, u: Any, v: Any) -> Any:
+        return _cast(Single()(u, v), "float16")
+
+    def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
+        return L1().exact(u, v)
+
+
+class Second(Distance):
+    """The second argument as it is: no distance of vectors, but of numbers."""
+
+    def __call__(self, u: Any, v: Any) -> Any:
+        return 1 * v
+
+    def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
+        raise TypeError("there is no distance of vectors")
 
 
 class Double(Distance):
@@ -243,6 +264,7 @@ KINDS = (
     row(
         "half_precision_swap_mean", "dtype", *X, Single(), swap=True, reduction="mean", dtypes=HALF
     ),
+    row("distances_in_float16", "dtype", *X, Half(), dtypes=HALF[:1]),
     row("distances_in_float64_keep_the_dtype", "dtype", *X, Double(), dtypes=(*HALF, *SINGLE)),
     row(
         "distances_in_float32_keep_float64",
@@ -252,19 +274,17 @@ KINDS = (
         Single(),
         dtypes=F64,
     ),
-    row("below_zero", "triplet_margin_with_distance", *ALIKE, Dissimilarity(), note="-5 + 5 + 1"),
+    row("below_zero", "outside the domain", *ALIKE, Dissimilarity(), note="-5 + 5 + 1"),
     row(
         "below_zero_swap",
-        "triplet_margin_with_distance",
+        "outside the domain",
         [[1.0, 2.0]],
         [[3.0, 1.0]],
         [[2.0, 5.0]],
         Dissimilarity(),
         swap=True,
     ),
-    row(
-        "below_zero_mean", "triplet_margin_with_distance", *ALIKE, Dissimilarity(), reduction="mean"
-    ),
+    row("below_zero_mean", "outside the domain", *ALIKE, Dissimilarity(), reduction="mean"),
 )
 
 ORIGIN, TWO, THREE = [[0.0, 0.0]], [[1.0, 1.0]], [[1.0, 2.0]]
@@ -440,6 +460,17 @@ SHAPES = (
         swap=True,
         batch=("input", "negative"),
     ),
+    Case(
+        "distances_of_column_and_row_warn",
+        "broadcasting",
+        {"input": np.zeros((2, 2)).tolist(), "positive": [[3.0], [5.0]], "negative": [[1.0, 2.0]]},
+        {"distance_function": Second(), "reduction": "none"},
+        dtypes=SINGLE,
+        exact=[[3.0, 2.0], [5.0, 4.0]],
+        warns=UserWarning,
+        warns_match=(r"\[2, 1\]", r"\[1, 2\]", r"\[2, 2\]"),
+        modes="jit.save refuses an input that takes no part",
+    ),
     row("negative_of_one_row_default", "broadcasting", A, P, N[:1], batch=("input", "positive")),
 )
 
@@ -454,6 +485,7 @@ DTYPES = tuple(
     )
     for dtypes in (
         ("float32", "float64", "float32"),
+        ("float64", "float32", "float32"),
         ("float16", "bfloat16", "float16"),
         ("bfloat16", "bfloat16", "float64"),
     )
@@ -514,6 +546,7 @@ ERRORS = (
             margin=value,
             distance_function=L1(),
             constructor=True,
+            clause="outside the domain",
         )
         for name, value in (("minus_1", -1.0), ("slightly_negative", -1e-09), ("minus_inf", -INF))
     ),
@@ -526,6 +559,7 @@ ERRORS = (
         margin=Array(-0.5),
         constructor=True,
         modes=GRAPH,
+        clause="outside the domain",
     ),
     *(
         refused(
@@ -575,16 +609,67 @@ ERRORS = (
         distance_function=L1(),
     ),
     refused(
+        "reduction_is_refused_with_a_distance",
+        X,
+        ValueError,
+        "'mean'",
+        "received.*'Mean'",
+        distance_function=L1(),
+        reduction="Mean",
+        constructor=True,
+    ),
+    refused(
+        "anchor_int64_is_refused_with_a_distance",
+        (Array(np.ones((2, 3)), "int64"), P, N),
+        TypeError,
+        "input",
+        "received.*int64",
+        distance_function=L1(),
+    ),
+    *(
+        refused(
+            f"ranks_that_differ_in_the_{name}",
+            vectors,
+            ValueError,
+            r"\[1, 2, 3\]",
+            r"\[2, 3\]",
+            distance_function=L1(),
+        )
+        for name, vectors in (("anchor", ([A], P, N)), ("positive", (A, [P], N)))
+    ),
+    refused(
         "ranks_that_differ", (A, P, N[0]), ValueError, r"\[2, 3\]", r"\[3\]", distance_function=L1()
     ),
     refused("ranks_that_differ_default", (A, P, N[0]), ValueError, r"\[2, 3\]", r"\[3\]"),
 )
 
 TYPICAL = dict(zip(NAMES, X))
+POSITIONS = {"distance_function": L1(), "margin": 0.5, "swap": True, "reduction": "none"}
 SHARED = tuple(
     replace(case, torch=NO_FLAGS) if {"size_average", "reduce"} & set(case.options) else case
-    for case in shared_rows.shared(TYPICAL, TORCH_NAMES)
+    for case in (
+        *shared_rows.shared(TYPICAL, TORCH_NAMES),
+        *shared_rows.positions(TYPICAL, **POSITIONS),
+    )
 )
+VECTORS = replace(
+    triplet_margin.VECTORS,
+    magnitudes={**triplet_margin.VECTORS.magnitudes, "float16": Interval(1e-3, 50.0)},
+    special=False,
+)
+"""A given distance's infinity and NaN are the user's, and so is float16's overflow in it."""
+DOMAIN = Domain(
+    shapes=triplet_margin.SHAPES_OF_VECTORS,
+    hostile_shapes=triplet_margin.ONE_ROW,
+    inputs=dict.fromkeys(NAMES, VECTORS),
+    options={
+        "distance_function": Choice((None,), (Double(),), callables=True),
+        "margin": margins(Interval(0.0, 1e300), POSITIVE, hostile=(-0.0, INF, NAN)),
+        "swap": FLAG,
+        "reduction": REDUCTION,
+    },
+)
+
 LOSS = Loss(
     stem="triplet_margin_with_distance",
     function="triplet_margin_with_distance_loss",
@@ -596,6 +681,7 @@ LOSS = Loss(
     differentiable=NAMES,
     formula=formula,
     budget=triplet_margin.LOSS.budget,
+    domain=DOMAIN,
     cases=(
         *DOCUMENTED,
         *KINDS,
@@ -621,10 +707,13 @@ LOSS = Loss(
             LearnedDistance(),
             "margin=1.0, swap=False, reduction='mean'",
             ("distance_function.weight", "distance_function.bias"),
+            torch="the distance is a layer of Paddle's",
         ),
     ),
     torch_names=TORCH_NAMES,
     batch=NAMES,
+    exempt={"C3": "torch 2.13 is right in every row that it can run"},
+    never_negative=True,
     documentation="max(0, d(a, p) - d(a, n) + m); swap: the smaller of d(a, n) and d(p, n) in "
     "place of d(a, n); without a distance it is the 2-norm of u - v + 1e-6 over the last axis",
 )

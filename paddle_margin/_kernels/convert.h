@@ -4,6 +4,13 @@
 
 #include "kernel.h"
 
+/* Called for a block at a time, so that nothing is gained by repeating it at each call. */
+#ifdef __GNUC__
+#define LARGE __attribute__((noinline, unused))
+#else
+#define LARGE
+#endif
+
 static inline float float_of_bits(uint32_t bits)
 {
     float value;
@@ -55,85 +62,72 @@ static inline uint16_t float16_of_float(float value)
 }
 
 #define SAME(value) (value)
-#define LOOP(REAL, TYPE, FROM)                          \
+#define LOOP(TYPE, FROM)                                \
     do {                                                \
         const TYPE *values = (const TYPE *)from + begin; \
         for (int64_t i = 0; i < n; i++)                 \
-            to[i] = (REAL)FROM(values[i]);              \
+            to[i] = (double)FROM(values[i]);            \
     } while (0)
 
-/* n numbers from the begin-th on: in place where they have the type, otherwise in `to`. */
-#define DEFINE_LOAD(REAL, NATIVE)                                                            \
-    static inline const REAL *load_##REAL(const void *from, int64_t dtype, int64_t begin,    \
-                                          int64_t n, REAL *to)                               \
-    {                                                                                        \
-        if (dtype == NATIVE)                                                                 \
-            return (const REAL *)from + begin;                                               \
-        switch (dtype) {                                                                     \
-        case FLOAT16: LOOP(REAL, uint16_t, float_of_float16); break;                         \
-        case BFLOAT16: LOOP(REAL, uint16_t, float_of_bfloat16); break;                       \
-        case FLOAT32: LOOP(REAL, float, SAME); break;                                        \
-        case FLOAT64: LOOP(REAL, double, SAME); break;                                       \
-        case BOOL:                                                                           \
-        case UINT8: LOOP(REAL, uint8_t, SAME); break;                                        \
-        case INT8: LOOP(REAL, int8_t, SAME); break;                                          \
-        case INT16: LOOP(REAL, int16_t, SAME); break;                                        \
-        case INT32: LOOP(REAL, int32_t, SAME); break;                                        \
-        case INT64: LOOP(REAL, int64_t, SAME); break;                                        \
-        }                                                                                    \
-        return to;                                                                           \
+/* n numbers from the begin-th on: in place where they are double, otherwise in `to`. */
+static LARGE const double *load(const void *from, int64_t dtype, int64_t begin, int64_t n,
+                                        double *to)
+{
+    switch (dtype) {
+    case FLOAT64: return (const double *)from + begin;
+    case FLOAT16: LOOP(uint16_t, float_of_float16); break;
+    case BFLOAT16: LOOP(uint16_t, float_of_bfloat16); break;
+    case FLOAT32: LOOP(float, SAME); break;
+    case BOOL:
+    case UINT8: LOOP(uint8_t, SAME); break;
+    case INT8: LOOP(int8_t, SAME); break;
+    case INT16: LOOP(int16_t, SAME); break;
+    case INT32: LOOP(int32_t, SAME); break;
+    case INT64: LOOP(int64_t, SAME); break;
     }
-DEFINE_LOAD(float, FLOAT32)
-DEFINE_LOAD(double, FLOAT64)
+    return to;
+}
 
 /* Labels as 1, -1 and 0 for every other, compared in a type that holds them exactly. */
 #define SIGN(value) (((value) == 1) - ((value) == -1))
-#define DEFINE_LOAD_SIGNS(REAL)                                                                 \
-    static inline const REAL *load_signs_##REAL(const void *from, int64_t dtype, int64_t begin, \
-                                                int64_t n, REAL *to)                            \
-    {                                                                                           \
-        switch (dtype) {                                                                        \
-        case FLOAT64: LOOP(REAL, double, SIGN); break;                                          \
-        case INT32: LOOP(REAL, int32_t, SIGN); break;                                           \
-        case INT64: LOOP(REAL, int64_t, SIGN); break;                                           \
-        default: return load_##REAL(from, dtype, begin, n, to);                                 \
-        }                                                                                       \
-        return to;                                                                              \
-    }
-DEFINE_LOAD_SIGNS(float)
-DEFINE_LOAD_SIGNS(double)
+static LARGE const double *load_signs(const void *from, int64_t dtype, int64_t begin,
+                                              int64_t n, double *to)
+{
+    if (dtype != INT64)
+        return load(from, dtype, begin, n, to);
+    LOOP(int64_t, SIGN);
+    return to;
+}
 
-/* Where to compute n numbers that store() writes from the begin-th on: in place if it can be. */
-#define DEFINE_STORE(REAL, NATIVE)                                                           \
-    static inline REAL *place_##REAL(void *to, int64_t dtype, int64_t begin, REAL *buffer)   \
-    {                                                                                        \
-        return dtype == NATIVE ? (REAL *)to + begin : buffer;                                \
-    }                                                                                        \
-    static inline void store_##REAL(const REAL *values, void *to, int64_t dtype,             \
-                                    int64_t begin, int64_t n)                                \
-    {                                                                                        \
-        if (dtype == NATIVE) {                                                               \
-            if ((REAL *)to + begin != values)                                                \
-                memcpy((REAL *)to + begin, values, (size_t)n * sizeof *values);              \
-            return;                                                                          \
-        }                                                                                    \
-        switch (dtype) {                                                                     \
-        case FLOAT16:                                                                        \
-            for (int64_t i = 0; i < n; i++)                                                  \
-                ((uint16_t *)to)[begin + i] = float16_of_float((float)values[i]);            \
-            break;                                                                           \
-        case BFLOAT16:                                                                       \
-            for (int64_t i = 0; i < n; i++)                                                  \
-                ((uint16_t *)to)[begin + i] = bfloat16_of_float((float)values[i]);           \
-            break;                                                                           \
-        case FLOAT32:                                                                        \
-            for (int64_t i = 0; i < n; i++)                                                  \
-                ((float *)to)[begin + i] = (float)values[i];                                 \
-            break;                                                                           \
-        }                                                                                    \
+/* Where to compute n numbers that store() writes from the begin-th on: in place if it can
+ * be. */
+static inline double *place(void *to, int64_t dtype, int64_t begin, double *buffer)
+{
+    return dtype == FLOAT64 ? (double *)to + begin : buffer;
+}
+
+static LARGE void store(const double *values, void *to, int64_t dtype, int64_t begin,
+                                int64_t n)
+{
+    switch (dtype) {
+    case FLOAT64:
+        if ((double *)to + begin != values)
+            memcpy((double *)to + begin, values, (size_t)n * sizeof *values);
+        break;
+    case FLOAT16:
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)to)[begin + i] = float16_of_float((float)values[i]);
+        break;
+    case BFLOAT16:
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)to)[begin + i] = bfloat16_of_float((float)values[i]);
+        break;
+    case FLOAT32:
+        for (int64_t i = 0; i < n; i++)
+            ((float *)to)[begin + i] = (float)values[i];
+        break;
     }
-DEFINE_STORE(float, FLOAT32)
-DEFINE_STORE(double, FLOAT64)
+}
 
 /* A class index. */
 static inline int64_t class_at(const Call *call, int64_t index)
@@ -152,7 +146,7 @@ static inline double upstream_number(const Call *call, int64_t losses)
 {
     double buffer, gradient = 1;
     if (call->upstream)
-        gradient = *load_double(call->upstream, call->dtype, 0, 1, &buffer);
+        gradient = *load(call->upstream, call->dtype, 0, 1, &buffer);
     return call->reduction == MEAN ? gradient / (double)losses : gradient;
 }
 

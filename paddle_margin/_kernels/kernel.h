@@ -103,36 +103,27 @@ static inline double sum_in_groups(const double *terms, int64_t n)
     return sum;
 }
 
-/* The sum of at most BLOCK terms in 32 lanes, which any vector unit adds alike, in double. */
+/* The sum of at most BLOCK terms in 32 lanes, which any vector unit adds alike. */
 enum { LANES = 32 };
-#define DEFINE_SUM_IN_LANES(REAL)                                        \
-    static inline double sum_in_lanes_##REAL(const REAL *terms, int64_t n) \
-    {                                                                    \
-        double lanes[LANES] = {0};                                       \
-        int64_t i = 0;                                                   \
-        for (; i + LANES <= n; i += LANES)                               \
-            for (int lane = 0; lane < LANES; lane++)                     \
-                lanes[lane] += (double)terms[i + lane];                  \
-        for (int lane = 0; i < n; i++, lane++)                           \
-            lanes[lane] += (double)terms[i];                             \
-        for (int width = LANES / 2; width; width /= 2)                   \
-            for (int lane = 0; lane < width; lane++)                     \
-                lanes[lane] += lanes[lane + width];                      \
-        return lanes[0];                                                 \
-    }
-DEFINE_SUM_IN_LANES(float)
-DEFINE_SUM_IN_LANES(double)
-
-/* The sum of a block: float64 results as Paddle's operators add them, others as is fastest. */
-static inline double sum_block_double(const Call *call, const double *terms, int64_t n)
+static inline double sum_in_lanes(const double *terms, int64_t n)
 {
-    return is_float64(call) ? sum_in_groups(terms, n) : sum_in_lanes_double(terms, n);
+    double lanes[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            lanes[lane] += terms[i + lane];
+    for (int lane = 0; i < n; i++, lane++)
+        lanes[lane] += terms[i];
+    for (int width = LANES / 2; width; width /= 2)
+        for (int lane = 0; lane < width; lane++)
+            lanes[lane] += lanes[lane + width];
+    return lanes[0];
 }
 
-static inline double sum_block_float(const Call *call, const float *terms, int64_t n)
+/* The sum of a block: float64 results as Paddle's operators add them, others as is fastest. */
+static inline double sum_block(const Call *call, const double *terms, int64_t n)
 {
-    (void)call;
-    return sum_in_lanes_float(terms, n);
+    return is_float64(call) ? sum_in_groups(terms, n) : sum_in_lanes(terms, n);
 }
 
 /* A kernel is compiled once for each instruction set: its name ends with it. */

@@ -13,14 +13,14 @@ static int task(const Call *call, int64_t begin, int64_t end, double *sum)
     for (int64_t row = begin; row < end; row++) {
         double loss = 0, buffer;
         if (each && call->upstream)
-            upstream = *load_double(call->upstream, call->dtype, row, 1, &buffer);
+            upstream = *load(call->upstream, call->dtype, row, 1, &buffer);
         int error = do_row(call, row, upstream, &loss);
         if (error)
             return error;
         if (!each)
             tree_add(&tree, 0, loss);
         else if (call->loss)
-            store_double(&loss, call->loss, call->dtype, row, 1);
+            store(&loss, call->loss, call->dtype, row, 1);
     }
     *sum = tree_sum(&tree);
     return DONE;

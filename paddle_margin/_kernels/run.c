@@ -115,7 +115,7 @@ static void conclude(const Call *call, int64_t rows_in_task, const double *sums,
     double total = tree_sum(&tree);
     if (call->reduction == MEAN)
         total /= (double)call->rows;
-    store_double(&total, call->loss, call->dtype, 0, 1);
+    store(&total, call->loss, call->dtype, 0, 1);
 }
 
 int run_tasks(const Call *call, int64_t rows_in_task, Task task)
@@ -153,7 +153,7 @@ void set_threads(int threads) { atomic_store(&thread_limit, threads < 1 ? 1 : th
 int is_one(const void *number, int64_t dtype)
 {
     double buffer;
-    return *load_double(number, dtype, 0, 1, &buffer) == 1;
+    return *load(number, dtype, 0, 1, &buffer) == 1;
 }
 
 /* The best instruction set of this machine that kernels are compiled for: 2, 1 or 0. */

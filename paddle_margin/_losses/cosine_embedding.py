@@ -19,6 +19,7 @@ from paddle_margin._numerics import (
     filled_like,
     fixed,
     scalar,
+    widened,
 )
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce, sum_classes
@@ -128,7 +129,7 @@ def cosine_embedding_loss(
 def _where_counted(y: paddle.Tensor, vectors: paddle.Tensor) -> paddle.Tensor:
     """Vectors as float64 rows, [N, M], with 0 in those that do not count."""
     counted = paddle.unsqueeze(paddle.logical_or(equal(y, 1), equal(y, -1)), -1)
-    rows = broadcast_to(as_rows(vectors).cast("float64"), counted)
+    rows = broadcast_to(widened(as_rows(vectors), "float64"), counted)
     mask = filled_like(rows, 0) + counted.cast("float64") > 0
     return paddle.where(mask, rows, filled_like(rows, 0))
 

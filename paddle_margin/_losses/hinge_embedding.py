@@ -8,7 +8,14 @@ import paddle
 
 from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import broadcast, clamp_passing, comparable, equal, margin_like
+from paddle_margin._numerics import (
+    broadcast,
+    clamp_passing,
+    comparable,
+    equal,
+    margin_like,
+    widened,
+)
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -72,10 +79,11 @@ def hinge_embedding_loss(
     same_shape = _checks.check_broadcast(input=input, label=label)
     if same_shape and not _checks.is_tensor(margin) and _fused.serves(input, label):
         return _fused.loss("hinge_embedding", (input,), label, reduction, margin=margin)
-    x, y = input.cast(working), comparable(label)
+    # float64 inside: a term that float32 cannot hold may have a mean that it can.
+    x, y = widened(input, "float64"), comparable(label)
     if not same_shape:
         x, y = broadcast(x, y)
-    hinge = clamp_passing(margin_like(margin, x) - x)
+    hinge = clamp_passing(margin_like(margin, x, working) - x)
     loss = paddle.where(equal(y, 1), x, paddle.where(equal(y, -1), hinge, x + hinge))
     return reduce(loss, reduction, input.dtype, name)
 

@@ -9,7 +9,15 @@ import paddle
 
 from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import broadcast, broadcast_to, filled_like, fixed, margin_like, shut
+from paddle_margin._numerics import (
+    broadcast,
+    broadcast_to,
+    filled_like,
+    fixed,
+    margin_like,
+    shut,
+    widened,
+)
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -78,9 +86,10 @@ def margin_ranking_loss(
         and _fused.serves(input, other, label)
     ):
         return _fused.loss("margin_ranking", (input, other), label, reduction, margin=margin)
-    # float64 where the label has more digits than the scores.
-    computing = "float64" if _checks.is_wide(label) else working
-    a, b, y = input.cast(computing), other.cast(computing), label.cast(computing)
+    # float64 inside: a label may have more digits than the scores, and a term that float32 cannot
+    # hold may have a mean that it can.
+    a, b = widened(input, "float64"), widened(other, "float64")
+    y = widened(label, "float64")
     if not same_shape:
         a, y = broadcast(broadcast_to(a, b), y)
         b = broadcast_to(b, y)

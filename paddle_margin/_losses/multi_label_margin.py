@@ -10,7 +10,7 @@ import paddle.nn.functional as F
 
 from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, filled_like
+from paddle_margin._numerics import as_rows, filled_like, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import class_count, count_tensor, reduce, spread_classes, sum_classes
 
@@ -80,7 +80,7 @@ def multi_label_margin_loss(
                 shape=(math.prod(leading), classes),
                 result=leading,
             )
-    x, y = as_rows(input).cast("float64"), as_rows(label).cast("int64")
+    x, y = widened(as_rows(input), "float64"), as_rows(label).cast("int64")
     _checks.check_class_range(y, -1, x.shape[1])
     # inf - inf is no term, so a NaN that came in is passed on by itself.
     nan = paddle.sum(paddle.where(paddle.isnan(x), x, filled_like(x, 0)), axis=1)

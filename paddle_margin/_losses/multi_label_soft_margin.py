@@ -19,6 +19,7 @@ from paddle_margin._numerics import (
     log1p_exp_of_minus_abs,
     logistic,
     smooth_softplus,
+    widened,
     with_gradient_of,
 )
 from paddle_margin._spellings import torch_names
@@ -100,21 +101,21 @@ def multi_label_soft_margin_loss(
             result=leading,
             weight=of_class,
         )
-    x, y = as_rows(input).cast("float64"), as_rows(label).cast("float64")
+    x, y = widened(as_rows(input), "float64"), widened(as_rows(label), "float64")
     if not same_shape:
         x, y = broadcast(x, y)
-    terms = _terms(x, y, input.dtype)
+    terms = _terms(x, y)
     if weight is not None:
         _checks.check_weight(weight)
         _checks.check_fits_into("weight", weight, "the scores", terms)
-        terms = terms * weight.cast(input.dtype).cast("float64")
+        terms = terms * widened(weight.cast(input.dtype), "float64")
     loss = sum_classes(terms, exact=working == "float64") / count_tensor(class_count(terms))
     if max(len(input.shape), len(label.shape)) < 2:
         loss = paddle.reshape(loss, [])
     return reduce(loss, reduction, input.dtype, name)
 
 
-def _terms(x: paddle.Tensor, y: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
+def _terms(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
     """The loss of each class, of float64 tensors of one shape.
 
     As ``log(1 + exp(-|x|))`` plus a multiple of ``x``, which costs no accuracy for any label.
@@ -125,8 +126,8 @@ def _terms(x: paddle.Tensor, y: paddle.Tensor, dtype: paddle.dtype) -> paddle.Te
     fixed_x, fixed_y = fixed(finite), fixed(y)
     value = log1p_exp_of_minus_abs(fixed_x) + fixed(slope) * fixed_x
     path = (
-        fixed_y * smooth_softplus(-finite, dtype)
-        + (1 - fixed_y) * smooth_softplus(finite, dtype)
+        fixed_y * smooth_softplus(-finite)
+        + (1 - fixed_y) * smooth_softplus(finite)
         - finite * (y - fixed_y)
     )
     # A class that is certain has loss 0: a factor of 0 must not meet infinity.
@@ -151,7 +152,7 @@ def _gradient(
     input: paddle.Tensor,
 ) -> list[paddle.Tensor]:
     """The gradient of the input from operators that have one, for :mod:`_fused`."""
-    x, y = as_rows(input).cast("float64"), as_rows(label).cast("float64")
+    x, y = widened(as_rows(input), "float64"), widened(as_rows(label), "float64")
     slopes = (1 - y) * logistic(x) - y * logistic(-x)
     if weight is not None:
         slopes = slopes * weight.cast("float64")

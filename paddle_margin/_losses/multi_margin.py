@@ -9,7 +9,7 @@ import paddle
 
 from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar
+from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import class_count, count_tensor, reduce, spread_classes, sum_classes
 
@@ -99,13 +99,13 @@ def multi_margin_loss(
                 p=p,
             )
     _checks.check_class_range(label, 0, classes)
-    x, y = as_rows(input).cast("float64"), _column(label)
+    x, y = widened(as_rows(input), "float64"), _column(label)
     # float64 inside: the sum over the classes and the differences cost no accuracy then.
     exact = working == "float64"
     terms = power(_terms(x, y, scalar(margin, "float64", working), exact), rounded(p, working))
     loss = sum_classes(terms, exact) / count_tensor(class_count(x))
     if weight is not None:
-        of_class = weight.cast(input.dtype).cast("float64")
+        of_class = widened(weight.cast(input.dtype), "float64")
         loss = loss * paddle.gather(of_class, paddle.flatten(y))
     if len(label.shape) == 0:
         loss = paddle.reshape(loss, [])
@@ -136,7 +136,7 @@ def _gradient(
     input: paddle.Tensor,
 ) -> list[paddle.Tensor]:
     """The gradient for ``p = 2`` from operators that have one, for :mod:`_fused`."""
-    x, y = as_rows(input).cast("float64"), _column(label)
+    x, y = widened(as_rows(input), "float64"), _column(label)
     exact = input.dtype == paddle.float64
     terms = _terms(x, y, scalar(margin, "float64", "float64" if exact else "float32"), exact)
     of_row = paddle.reshape(upstream, [-1, 1]) / count_tensor(class_count(x))

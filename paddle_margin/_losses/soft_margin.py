@@ -18,6 +18,7 @@ from paddle_margin._numerics import (
     logistic,
     product_error,
     softplus,
+    widened,
 )
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
@@ -77,12 +78,12 @@ def soft_margin_loss(
     if same_shape and working == "float32" and label.stop_gradient and _fused.serves(input, label):
         gradient = partial(_gradient, label)
         return _fused.loss("soft_margin", (input,), label, reduction, gradient)
-    x, y = input.cast("float64"), label.cast("float64")
+    x, y = widened(input, "float64"), widened(label, "float64")
     if not same_shape:
         x, y = broadcast(x, y)
     certain, x, y = _certain_at_zero(x, y)
     lead = x * y
-    loss = softplus(-lead, input.dtype)
+    loss = softplus(-lead)
     if working == "float64":
         # At yx = 80 the rounding of the product alone would cost 40 ULP.
         error = product_error(fixed(x), fixed(y), fixed(lead))
@@ -106,7 +107,7 @@ def _gradient(
     label: paddle.Tensor, upstream: paddle.Tensor, input: paddle.Tensor
 ) -> list[paddle.Tensor]:
     """The gradient of the input from operators that have one, for :mod:`_fused`."""
-    x, y = _certain_at_zero(input.cast("float64"), label.cast("float64"))[1:]
+    x, y = _certain_at_zero(widened(input, "float64"), widened(label, "float64"))[1:]
     return [-y * logistic(-y * x) * upstream]
 
 

@@ -12,7 +12,7 @@ import paddle
 from paddle_margin import _checks, _fused
 from paddle_margin._distance import pairwise_distance, triplet_loss, vector_norm
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, filled_like, fixed, rounded, scalar
+from paddle_margin._numerics import as_rows, filled_like, fixed, rounded, scalar, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -109,9 +109,9 @@ def triplet_margin_loss(
         )
     order, shift = rounded(p, working), rounded(epsilon, working)
     exact = working == "float64"
-    anchor = as_rows(input).cast("float64")
-    near = as_rows(positive).cast("float64")
-    far = as_rows(negative).cast("float64")
+    anchor = widened(as_rows(input), "float64")
+    near = widened(as_rows(positive), "float64")
+    far = widened(as_rows(negative), "float64")
     far_distance = pairwise_distance(anchor, far, order, shift, exact)
     if swap:
         # Paddle's minimum shares the gradient of a tie evenly.
@@ -133,7 +133,7 @@ def _gradient(
 ) -> list[paddle.Tensor]:
     """The gradients of all three for ``p = 2`` from operators that have one, for :mod:`_fused`."""
     working = "float64" if vectors[0].dtype == paddle.float64 else "float32"
-    rows = [as_rows(vector).cast("float64") for vector in vectors]
+    rows = [widened(as_rows(vector), "float64") for vector in vectors]
     pairs = [(0, 1), (0, 2), (1, 2)][: 3 if swap else 2]
     differences = [(rows[i] - rows[j]) + paddle.full([], shift, "float64") for i, j in pairs]
     distances = [vector_norm(each, 2, working == "float64") for each in differences]

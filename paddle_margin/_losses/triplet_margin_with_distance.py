@@ -11,7 +11,7 @@ from paddle_margin import _checks, _fused
 from paddle_margin._distance import triplet_loss
 from paddle_margin._layer import MarginLoss
 from paddle_margin._losses.triplet_margin import triplet_margin_loss
-from paddle_margin._numerics import scalar
+from paddle_margin._numerics import scalar, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -105,7 +105,7 @@ def triplet_margin_with_distance_loss(
         return _fused.loss(
             "triplet_margin_with_distance", (near, far), None, reduction, margin=margin
         )
-    near, far = near.cast("float64"), far.cast("float64")
+    near, far = widened(near, "float64"), widened(far, "float64")
     loss = triplet_loss(near, far, scalar(margin, "float64", working))
     return reduce(loss, reduction, dtype, name)
 
@@ -119,7 +119,7 @@ def _measured(distance: Distance, u: paddle.Tensor, v: paddle.Tensor) -> paddle.
 def _widened(u: paddle.Tensor, v: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Two distances in the dtype that both are computed in."""
     working = _checks.result_dtype(u=u, v=v)[1]
-    return u.cast(working), v.cast(working)
+    return widened(u, working), widened(v, working)
 
 
 class TripletMarginWithDistanceLoss(MarginLoss):

@@ -6,6 +6,8 @@ Each namespace is given to the suite as ``tests.implementations.hinge:<name>``.
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import sys
 import warnings
 from types import SimpleNamespace
@@ -13,6 +15,8 @@ from typing import Any, Callable
 
 import numpy as np
 import paddle
+
+EPSILON = 2.0**-23
 
 
 def _reduced(loss: Any, reduction: str) -> Any:
@@ -103,6 +107,47 @@ def _other_in_graphs(input: Any, label: Any, **options: Any) -> Any:
     return result if paddle.in_dynamic_mode() else result + 1
 
 
+def _returns_none(input: Any, label: Any, **options: Any) -> None:
+    right(input, label, **options)
+
+
+def _depends_on_gradients(input: Any, label: Any, **options: Any) -> Any:
+    result = right(input, label, **options)
+    return result + 1 if input.stop_gradient else result
+
+
+_first_margin: list[Any] = []
+
+
+def _leaks_its_margin(input: Any, label: Any, margin: Any = 1.0, **options: Any) -> Any:
+    _first_margin.append(margin)
+    return right(input, label, _first_margin[0], **options)
+
+
+def _off_by(ulps: int) -> Callable[..., Any]:
+    """Off by ULP of float32, where the label is 1: in the value and in the gradient."""
+
+    def function(input: Any, label: Any, **options: Any) -> Any:
+        result = right(input, label, **options)
+        off = paddle.where(label == 1, ulps * paddle.abs(input) * EPSILON, input * 0)
+        # The second term has the value 0, and the gradient that is missing.
+        return result + off.detach() + ulps * EPSILON * (label == 1) * (input - input.detach())
+
+    return function
+
+
+def _refuses_shards(input: Any, label: Any, **options: Any) -> Any:
+    if input.is_dist():
+        raise ValueError("Expected a tensor of one process, received a DistTensor.")
+    return right(input, label, **options)
+
+
+def _dies_on_shards(input: Any, label: Any, **options: Any) -> Any:
+    if input.is_dist():
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return right(input, label, **options)
+
+
 correct = SimpleNamespace(hinge_embedding_loss=right)
 wrong_sign = _variant(_wrong_sign)
 wrong_kink = _variant(_wrong_kink)
@@ -117,3 +162,10 @@ changes_its_input = _variant(_changes_its_input)
 answers_differently = _variant(_answers_differently)
 no_gradient = _variant(_no_gradient)
 other_in_graphs = _variant(_other_in_graphs)
+refuses_shards = _variant(_refuses_shards)
+dies_on_shards = _variant(_dies_on_shards)
+returns_none = _variant(_returns_none)
+depends_on_gradients = _variant(_depends_on_gradients)
+leaks_its_margin = _variant(_leaks_its_margin)
+off_by_1 = _variant(_off_by(1))
+off_by_2 = _variant(_off_by(2))

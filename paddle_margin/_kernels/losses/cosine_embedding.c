@@ -11,21 +11,21 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
     double first[BLOCK], second[BLOCK], products[BLOCK], sign = 0;
     int64_t size = call->columns, offset = row * size;
     Tree of_a = {{0}, {0}}, of_b = {{0}, {0}}, of_both = {{0}, {0}};
-    double y = *load_signs_double(call->label, call->label_dtype, row, 1, &sign);
+    double y = *load_signs(call->label, call->label_dtype, row, 1, &sign);
     int counts = y == 1 || y == -1;
     for (int64_t begin = 0; begin < size && counts; begin += BLOCK) {
         int64_t n = size - begin < BLOCK ? size - begin : BLOCK;
-        const double *a = load_double(call->inputs[0], call->dtype, offset + begin, n, first);
-        const double *b = load_double(call->inputs[1], call->dtype, offset + begin, n, second);
+        const double *a = load(call->inputs[0], call->dtype, offset + begin, n, first);
+        const double *b = load(call->inputs[1], call->dtype, offset + begin, n, second);
         for (int64_t i = 0; i < n; i++)
             products[i] = a[i] * a[i];
-        tree_add(&of_a, BLOCK_LEVEL, sum_block_double(call, products, n));
+        tree_add(&of_a, BLOCK_LEVEL, sum_block(call, products, n));
         for (int64_t i = 0; i < n; i++)
             products[i] = b[i] * b[i];
-        tree_add(&of_b, BLOCK_LEVEL, sum_block_double(call, products, n));
+        tree_add(&of_b, BLOCK_LEVEL, sum_block(call, products, n));
         for (int64_t i = 0; i < n; i++)
             products[i] = a[i] * b[i];
-        tree_add(&of_both, BLOCK_LEVEL, sum_block_double(call, products, n));
+        tree_add(&of_both, BLOCK_LEVEL, sum_block(call, products, n));
     }
     double norm_a = sqrt(tree_sum(&of_a) + EPSILON), norm_b = sqrt(tree_sum(&of_b) + EPSILON);
     double norms = norm_a * norm_b, cosine = tree_sum(&of_both) / norms, slope = 0;
@@ -50,15 +50,15 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
         for (int64_t begin = 0; begin < size; begin += BLOCK) {
             int64_t n = size - begin < BLOCK ? size - begin : BLOCK;
             const double *own =
-                load_double(call->inputs[input], call->dtype, offset + begin, n, first);
+                load(call->inputs[input], call->dtype, offset + begin, n, first);
             const double *other =
-                load_double(call->inputs[!input], call->dtype, offset + begin, n, second);
+                load(call->inputs[!input], call->dtype, offset + begin, n, second);
             for (int64_t i = 0; i < n; i++) {
                 double square = of_square * own[i];
                 /* In the order in which Paddle adds the operators' gradients. */
                 products[i] = slope == 0 ? 0 : (square + of_product * other[i]) + square;
             }
-            store_double(products, gradients, call->dtype, offset + begin, n);
+            store(products, gradients, call->dtype, offset + begin, n);
         }
     }
     return DONE;

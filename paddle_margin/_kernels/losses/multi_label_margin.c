@@ -42,10 +42,10 @@ static inline double do_target(const Call *call, const double *others, double ta
             terms[i] = z > 0 ? z : 0;
             steps[i] = z > 0 ? scale : 0;
         }
-        tree_add(&sum, BLOCK_LEVEL, sum_block_double(call, terms, n));
+        tree_add(&sum, BLOCK_LEVEL, sum_block(call, terms, n));
         if (!slopes)
             continue;
-        tree_add(&count, BLOCK_LEVEL, sum_block_double(call, steps, n));
+        tree_add(&count, BLOCK_LEVEL, sum_block(call, steps, n));
         for (int64_t i = 0; i < n; i++)
             slopes[begin + i] += steps[i];
     }
@@ -64,7 +64,7 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
     if (classes > BLOCK && !(room = malloc((size_t)classes * 3 * sizeof *room)))
         return NO_MEMORY;
     double *others = room + classes, *slopes = NULL;
-    const double *x = load_double(call->inputs[0], call->dtype, first, classes, room);
+    const double *x = load(call->inputs[0], call->dtype, first, classes, room);
     double scale = upstream / (double)classes, counted;
     memcpy(others, x, (size_t)classes * sizeof *others);
     for (int64_t k = 0; k < targets; k++)
@@ -88,7 +88,7 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
     }
     *loss = total / (double)classes;
     if (slopes)
-        store_double(slopes, call->gradients[0], call->dtype, first, classes);
+        store(slopes, call->gradients[0], call->dtype, first, classes);
     if (room != few)
         free(room);
     return DONE;

@@ -29,21 +29,21 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
     Tree sum = {{0}, {0}};
     for (int64_t begin = 0; begin < classes; begin += BLOCK) {
         int64_t n = classes - begin < BLOCK ? classes - begin : BLOCK;
-        const double *x = load_double(call->inputs[0], call->dtype, first + begin, n, scores);
-        const double *y = load_double(call->label, call->label_dtype, first + begin, n, labels);
+        const double *x = load(call->inputs[0], call->dtype, first + begin, n, scores);
+        const double *y = load(call->label, call->label_dtype, first + begin, n, labels);
         const double *w = NULL;
         do_block(x, y, n, terms, slopes);
         if (call->weight) {
-            w = load_double(call->weight, call->dtype, begin, n, weights);
+            w = load(call->weight, call->dtype, begin, n, weights);
             for (int64_t i = 0; i < n; i++)
                 terms[i] *= w[i];
         }
-        tree_add(&sum, BLOCK_LEVEL, sum_block_double(call, terms, n));
+        tree_add(&sum, BLOCK_LEVEL, sum_block(call, terms, n));
         if (!call->gradients[0])
             continue;
         for (int64_t i = 0; i < n; i++)
             slopes[i] *= w ? scale * w[i] : scale;
-        store_double(slopes, call->gradients[0], call->dtype, first + begin, n);
+        store(slopes, call->gradients[0], call->dtype, first + begin, n);
     }
     *loss = tree_sum(&sum) / (double)classes;
     return DONE;

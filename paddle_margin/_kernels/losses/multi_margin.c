@@ -31,34 +31,34 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
     int64_t classes = call->columns, first = row * classes, label = class_at(call, row);
     if (label < 0 || label >= classes)
         return LABEL_OUT_OF_RANGE;
-    double target = *load_double(call->inputs[0], call->dtype, first + label, 1, &buffer);
+    double target = *load(call->inputs[0], call->dtype, first + label, 1, &buffer);
     double margin = rounded(call, call->margin), of_target = 0;
     int every = target != target || margin != margin;
     if (call->weight)
-        weight = *load_double(call->weight, call->dtype, label, 1, &buffer);
+        weight = *load(call->weight, call->dtype, label, 1, &buffer);
     double scale = upstream * weight / (double)classes;
     void *gradients = call->gradients[0];
     Tree sum = {{0}, {0}}, slope = {{0}, {0}};
     for (int64_t begin = 0; begin < classes; begin += BLOCK) {
         int64_t n = classes - begin < BLOCK ? classes - begin : BLOCK;
-        const double *x = load_double(call->inputs[0], call->dtype, first + begin, n, scores);
+        const double *x = load(call->inputs[0], call->dtype, first + begin, n, scores);
         do_block(x, n, target, margin, every, call->p == 2, scale, terms, slopes);
         if (label >= begin && label < begin + n && target == target) {
             terms[label - begin] = 0;
             slopes[label - begin] = 0;
         }
-        tree_add(&sum, BLOCK_LEVEL, sum_block_double(call, terms, n));
+        tree_add(&sum, BLOCK_LEVEL, sum_block(call, terms, n));
         if (!gradients)
             continue;
         if (label >= begin && label < begin + n)
             of_target = slopes[label - begin];
-        tree_add(&slope, BLOCK_LEVEL, sum_block_double(call, slopes, n));
-        store_double(slopes, gradients, call->dtype, first + begin, n);
+        tree_add(&slope, BLOCK_LEVEL, sum_block(call, slopes, n));
+        store(slopes, gradients, call->dtype, first + begin, n);
     }
     *loss = tree_sum(&sum) / (double)classes * weight;
     if (gradients) {
         of_target -= tree_sum(&slope);
-        store_double(&of_target, gradients, call->dtype, first + label, 1);
+        store(&of_target, gradients, call->dtype, first + label, 1);
     }
     return DONE;
 }

@@ -1,16 +1,12 @@
 /* Soft margin loss: log(1 + exp(-y x)), not for float64. */
-#ifndef REAL
-#define STEM soft_margin
-#define SELF "losses/soft_margin.c"
-#define LOAD_LABEL load
-#define ONLY_IN_DOUBLE
+#include "convert.h"
 #include "logistic.h"
 
-#include "elementwise.h"
-#else
+#define STEM soft_margin
+#define LOAD_LABEL load
 
-static inline void terms_double(const Call *call, const double *x, const double *other,
-                                const double *y, int64_t n, double *loss, double *slope)
+static inline void terms(const Call *call, const double *x, const double *other, const double *y,
+                         int64_t n, double *loss, double *slope)
 {
     (void)call, (void)other;
     if (!slope) {
@@ -25,4 +21,4 @@ static inline void terms_double(const Call *call, const double *x, const double 
     }
 }
 
-#endif
+#include "elementwise.h"

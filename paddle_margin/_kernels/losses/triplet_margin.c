@@ -25,8 +25,8 @@ static inline void load_difference(const Row *row, int from, int to, int64_t beg
 {
     const Call *call = row->call;
     int64_t at = row->offset + begin;
-    const double *u = load_double(call->inputs[from], call->dtype, at, n, row->u);
-    const double *v = load_double(call->inputs[to], call->dtype, at, n, row->v);
+    const double *u = load(call->inputs[from], call->dtype, at, n, row->u);
+    const double *v = load(call->inputs[to], call->dtype, at, n, row->v);
     for (int64_t i = 0; i < n; i++)
         row->u[i] = (u[i] - v[i]) + row->epsilon;
 }
@@ -60,7 +60,7 @@ static inline Distance measure(const Row *row, int from, int to)
                 ties += size == found.largest;
             }
         if (p <= 2)
-            tree_add(&sum, BLOCK_LEVEL, sum_block_double(call, u, n));
+            tree_add(&sum, BLOCK_LEVEL, sum_block(call, u, n));
     }
     found.scale = ties;
     found.value = p == 1 ? tree_sum(&sum) : p == 2 ? sqrt(tree_sum(&sum)) : found.largest;
@@ -128,7 +128,7 @@ static inline int do_row(const Call *call, int64_t index, double upstream, doubl
                 add_slopes(&row, ANCHOR, NEGATIVE, &far, of_far, begin, n, sums);
                 add_slopes(&row, POSITIVE, NEGATIVE, &swapped, of_swapped, begin, n, sums);
             }
-            store_double(sums, call->gradients[input], call->dtype, row.offset + begin, n);
+            store(sums, call->gradients[input], call->dtype, row.offset + begin, n);
         }
     }
     return DONE;

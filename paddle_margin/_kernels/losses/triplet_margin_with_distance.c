@@ -1,14 +1,11 @@
 /* Triplet margin loss of two distances: max(0, near - far + margin). */
-#ifndef REAL
-#define STEM triplet_margin_with_distance
-#define SELF "losses/triplet_margin_with_distance.c"
-#define LOAD_LABEL load
-#define ONLY_IN_DOUBLE
-#include "elementwise.h"
-#else
+#include "convert.h"
 
-static inline void terms_double(const Call *call, const double *near, const double *far,
-                                const double *none, int64_t n, double *loss, double *slope)
+#define STEM triplet_margin_with_distance
+#define LOAD_LABEL load
+
+static inline void terms(const Call *call, const double *near, const double *far,
+                         const double *none, int64_t n, double *loss, double *slope)
 {
     double margin = rounded(call, call->margin);
     (void)none;
@@ -22,4 +19,4 @@ static inline void terms_double(const Call *call, const double *near, const doub
         slope[i] = (near[i] - far[i]) + margin >= 0; /* passes at 0 */
 }
 
-#endif
+#include "elementwise.h"
