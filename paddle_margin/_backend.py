@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import paddle
+
+from paddle_margin import _context
 from paddle_margin._kernels import library
 
 BACKENDS = ("auto", "fused", "composed")
 
 _VARIABLE = "PADDLE_MARGIN_BACKEND"
+_UNTRANSLATED = ("_fused.py", "_context.py", "_kernels")
+
+
+def _find_problem() -> str:
+    """Why the kernels cannot be used, or nothing."""
+    if library.problem:
+        return library.problem
+    skip = getattr(paddle.framework.core, "eval_frame_skip_file_prefix", None)
+    if skip is None:
+        return f"Paddle {paddle.__version__} cannot keep SOT from translating their calls"
+    # SOT takes memory that a kernel writes to for its own.
+    skip(tuple(str(Path(__file__).with_name(name)) for name in _UNTRANSLATED))
+    return _context.problem()
+
+
+_problem = _find_problem()
 _name = "auto"
-_fused = not library.problem
+_fused = not _problem
 
 
 def set_backend(name: str) -> None:
@@ -34,12 +54,10 @@ def set_backend(name: str) -> None:
         raise ValueError(
             f"Expected a backend among {', '.join(map(repr, BACKENDS))}, received {name!r}."
         )
-    if name == "fused" and library.problem:
-        raise RuntimeError(
-            f"Expected compiled kernels for the backend 'fused', but {library.problem}."
-        )
+    if name == "fused" and _problem:
+        raise RuntimeError(f"Expected compiled kernels for the backend 'fused', but {_problem}.")
     _name = name
-    _fused = name != "composed" and not library.problem
+    _fused = name != "composed" and not _problem
 
 
 def get_backend() -> str:
@@ -59,7 +77,7 @@ def explain() -> str:
             f"fused ({_name}): kernels for {library.instructions}, "
             f"at most {library.threads} thread{'s' * (library.threads != 1)}"
         )
-    reason = "asked for" if _name == "composed" else library.problem
+    reason = "asked for" if _name == "composed" else _problem
     return f"composed ({_name}): {reason}"
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import struct
-import warnings
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Callable, Optional
 
 import paddle
 from paddle.autograd import PyLayer
 
 from paddle_margin import _backend, _checks
+from paddle_margin._context import Keeper
 from paddle_margin._kernels import Kernel, library
 from paddle_margin._sums import count_tensor, rounded_result
 
@@ -79,7 +77,6 @@ class Call:
     """
 
     __slots__ = (
-        "__weakref__",
         "_gradient",
         "_gradients",
         "_inputs",
@@ -91,6 +88,7 @@ class Call:
         "_shape",
         "_versions",
         "_weight",
+        "context",
     )
 
     def __init__(
@@ -116,6 +114,7 @@ class Call:
         self._options = options
         self._gradients: Optional[list[Any]] = None
         self._versions: Any = None
+        self.context: Any = None
 
     def forward(self, graded: bool) -> paddle.Tensor:
         """The loss; with ``graded`` the gradients too, for an upstream gradient of 1."""
@@ -243,6 +242,7 @@ class _Graded(PyLayer):
     @staticmethod
     def forward(ctx: Any, call: Call, *inputs: paddle.Tensor) -> paddle.Tensor:
         ctx.call = call
+        call.context = ctx
         return call.forward(graded=True)
 
     @staticmethod
@@ -281,25 +281,17 @@ def loss(
     )
     if not paddle.is_grad_enabled() or all([tensor.stop_gradient for tensor in inputs]):
         return call.forward(graded=False)
+    inputs = list(inputs)
+    index = [tensor.stop_gradient for tensor in inputs].index(False)
+    # A view, so that no hook is left on what belongs to the caller.
+    view = inputs[index] = paddle._C_ops.view_shape(inputs[index], inputs[index].shape)
     graded: Any = _Graded.apply(call, *inputs)
-    graded.register_hook(partial(_check_alive, weakref.ref(call)))
+    keeper = Keeper(call.context)
+    call.context = None
+    view.register_hook(keeper)
+    # An error can keep the view's from running.
+    graded.register_hook(keeper)
     return graded
-
-
-def _check_alive(call: weakref.ref[Call], gradient: paddle.Tensor) -> None:
-    """Raise where Paddle would end the process: its node drops a PyLayer's context at the end.
-
-    ``paddle.grad`` works on copies of the nodes, and may do so any number of times.
-    """
-    if call() is None:
-        message = (
-            "Expected one backward() of a loss that was computed by a fused kernel, received a "
-            "second one. For more than one use paddle.grad(..., retain_graph=True), or "
-            "paddle_margin.set_backend('composed') before the loss is computed."
-        )
-        # Paddle drops the text of an error in a hook.
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-        raise RuntimeError(message)
 
 
 def _scaled(slope: paddle.Tensor, of_row: paddle.Tensor) -> paddle.Tensor:
