@@ -23,7 +23,7 @@ def _find_problem() -> str:
     skip = getattr(paddle.framework.core, "eval_frame_skip_file_prefix", None)
     if skip is None:
         return f"Paddle {paddle.__version__} cannot keep SOT from translating their calls"
-    # SOT takes memory that a kernel writes to for its own.
+    # SOT gives the frames that it writes too small a stack for calls with many arguments.
     skip(tuple(str(Path(__file__).with_name(name)) for name in _UNTRANSLATED))
     return _context.problem()
 

@@ -14,6 +14,7 @@ from paddle.autograd import PyLayer
 from paddle_margin import _backend, _checks
 from paddle_margin._context import Keeper
 from paddle_margin._kernels import Kernel, library
+from paddle_margin._require import release
 from paddle_margin._sums import count_tensor, rounded_result
 
 Gradient = Callable[..., Sequence[paddle.Tensor]]
@@ -42,6 +43,8 @@ _ONLY_CPU = not (
     or paddle.is_compiled_with_xpu()
     or paddle.device.get_all_custom_device_type()
 )
+# Paddle 3.1 casts to float16 towards zero, in graphs too: kernels would give another number.
+_UNSERVED = {paddle.float16} if release(paddle.__version__) == (3, 1) else set()
 
 
 def serves(*tensors: Any) -> bool:
@@ -54,7 +57,7 @@ def serves(*tensors: Any) -> bool:
     for tensor in tensors:
         if not (_checks.has_values(tensor) and tensor.is_dense()) or tensor.is_dist():
             return False
-        if not (_ONLY_CPU or tensor.place.is_cpu_place()):
+        if tensor.dtype in _UNSERVED or not (_ONLY_CPU or tensor.place.is_cpu_place()):
             return False
     return True
 
@@ -265,7 +268,11 @@ def loss(
     epsilon: float = 0.0,
     swap: bool = False,
 ) -> paddle.Tensor:
-    """A loss by its kernel, of tensors that :func:`serves` takes. Arguments as :class:`Call`."""
+    """A loss by its kernel, of tensors that :func:`serves` takes. Arguments as :class:`Call`.
+
+    Where it is called, no argument is a call itself: SOT gives the frames that it writes too small
+    a stack for that, and calls this from them.
+    """
     first = inputs[0]
     dimensions = first.shape
     call = Call(
@@ -284,7 +291,8 @@ def loss(
     inputs = list(inputs)
     index = [tensor.stop_gradient for tensor in inputs].index(False)
     # A view, so that no hook is left on what belongs to the caller.
-    view = inputs[index] = paddle._C_ops.view_shape(inputs[index], inputs[index].shape)
+    axes = list(range(len(inputs[index].shape)))
+    view = inputs[index] = paddle._C_ops.transpose(inputs[index], axes)
     graded: Any = _Graded.apply(call, *inputs)
     keeper = Keeper(call.context)
     call.context = None

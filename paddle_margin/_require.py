@@ -36,11 +36,12 @@ def paddle_at_least(version: str) -> None:
     installed = getattr(paddle, "__version__", None)
     if installed is None:  # a folder named paddle, not the package
         raise ImportError(_MISSING.format(version=version))
-    if _release(installed) < _release(version) and not _is_development_build(installed):
+    if release(installed) < release(version) and not _is_development_build(installed):
         raise ImportError(_TOO_OLD.format(version=version, installed=installed))
 
 
-def _release(version: str) -> tuple[int, ...]:
+def release(version: str) -> tuple[int, ...]:
+    """The major and the minor number of a version."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 

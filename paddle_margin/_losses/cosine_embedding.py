@@ -98,12 +98,13 @@ def cosine_embedding_loss(
         and not _checks.is_tensor(margin)
         and _fused.serves(input1, input2, label)
     ):
+        gradient = partial(_gradient, label, margin)
         return _fused.loss(
             "cosine_embedding",
             (input1, input2),
             label,
             reduction,
-            partial(_gradient, label, margin),
+            gradient,
             shape=(rows, input1.shape[-1]),
             result=label.shape,
             margin=margin,

@@ -71,13 +71,14 @@ def multi_label_margin_loss(
     _checks.check_not_sharded("multi_label_margin_loss", input=input, label=label)
     if _fused.serves(input, label):
         *leading, classes = input.shape or [1]
+        shape = (math.prod(leading), classes)
         with _fused.labels_within(label, -1, classes):
             return _fused.loss(
                 "multi_label_margin",
                 (input,),
                 label,
                 reduction,
-                shape=(math.prod(leading), classes),
+                shape=shape,
                 result=leading,
             )
     x, y = widened(as_rows(input), "float64"), as_rows(label).cast("int64")

@@ -91,13 +91,15 @@ def multi_label_soft_margin_loss(
     ):
         *leading, classes = input.shape or [1]
         of_class = None if weight is None else weight.cast(input.dtype)
+        shape = (math.prod(leading), classes)
+        gradient = partial(_gradient, label, of_class)
         return _fused.loss(
             "multi_label_soft_margin",
             (input,),
             label,
             reduction,
-            partial(_gradient, label, of_class),
-            shape=(math.prod(leading), classes),
+            gradient,
+            shape=shape,
             result=leading,
             weight=of_class,
         )

@@ -94,13 +94,16 @@ def triplet_margin_loss(
         and _fused.serves(input, positive, negative)
     ):
         *leading, size = input.shape or [1]
+        shape = (math.prod(leading), size)
+        shift = rounded(epsilon, working)
+        gradient = partial(_gradient, margin, shift, swap) if p == 2 else None
         return _fused.loss(
             "triplet_margin",
             (input, positive, negative),
             None,
             reduction,
-            partial(_gradient, margin, rounded(epsilon, working), swap) if p == 2 else None,
-            shape=(math.prod(leading), size),
+            gradient,
+            shape=shape,
             result=leading,
             margin=margin,
             p=p,
