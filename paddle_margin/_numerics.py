@@ -34,15 +34,12 @@ def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
     return paddle.full([], sign, dtype) / paddle.full([], 0, dtype)
 
 
-def margin_like(
-    margin: Any, tensor: paddle.Tensor, rounded_to: Optional[str] = None
-) -> paddle.Tensor:
+def margin_like(margin: Any, tensor: paddle.Tensor, rounded_to: str) -> paddle.Tensor:
     """A margin to calculate with beside ``tensor``: 0-D, or repeated where it has a gradient.
 
     The gradient of a tensor margin is a sum over elements.
     """
-    dtype = dtype_name(tensor)
-    value = scalar(margin, dtype, rounded_to or dtype)
+    value = scalar(margin, dtype_name(tensor), rounded_to)
     return broadcast_to(value, tensor) if is_tensor(margin) else value
 
 

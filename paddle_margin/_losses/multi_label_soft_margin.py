@@ -144,7 +144,7 @@ class MultiLabelSoftMarginLoss(MarginLoss):
         _checks.check_reduction(reduction)
         if weight is not None:
             _checks.check_weight(weight)
-        self.register_buffer("weight", weight, persistable=True)
+        self.register_buffer("weight", weight)
         self.reduction = reduction
         self.name = name
 

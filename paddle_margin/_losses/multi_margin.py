@@ -163,7 +163,7 @@ class MultiMarginLoss(MarginLoss):
         _checks.check_positive(p, "p")
         _checks.check_number(margin, "margin")
         _checks.check_class_weight(weight)
-        self.register_buffer("weight", weight, persistable=True)
+        self.register_buffer("weight", weight)
         self.p = p
         self.margin = margin
         self.reduction = reduction
