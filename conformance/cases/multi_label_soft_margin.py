@@ -191,6 +191,15 @@ NOT_FINITE = (
         )
     ),
     row(
+        "label_gradient_where_a_score_is_certain",
+        "NaN and infinity",
+        [[INF, -INF]],
+        [[1.0, 0.0]],
+        dtypes=(*HALF, "float32"),
+        torch=AT_INFINITY,
+        note="the loss is 0, so its gradient is no NaN",
+    ),
+    row(
         "score_inf_beside_finite_ones",
         "NaN and infinity",
         [[INF, 0.5, -INF]],
@@ -276,7 +285,7 @@ ROW = [1.0, 0.0, 0.25, 1.0]
 BROADCASTING = (
     row(
         "column_against_row_warns",
-        "broadcasting",
+        "C6",
         [[2.0], [0.5], [-3.0], [1.0]],
         ROW,
         warns=UserWarning,

@@ -291,7 +291,7 @@ ROW = [1.0, -1.0, 0.5, -2.0]
 BROADCASTING = (
     row(
         "column_against_row_warns",
-        "broadcasting",
+        "C6",
         [[2.0], [0.5], [-3.0], [1.0]],
         ROW,
         warns=UserWarning,
