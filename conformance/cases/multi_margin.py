@@ -324,6 +324,17 @@ POWERS = (
         torch=ONLY_1_AND_2,
         note="with 1.3 itself the result would be 8 ULP of float32 larger",
     ),
+    row(
+        "p_1_3_of_a_tiny_term",
+        "accuracy",
+        [[0.0, 1e-100]],
+        [0],
+        p=1.3,
+        margin=0.0,
+        dtypes=F64,
+        torch=ONLY_1_AND_2,
+        note="1e-130 / 2",
+    ),
     row("p_2_random_seed_11", "accuracy", normal(11, 8, 10), drawn(12, 10, 8), p=2),
 )
 

@@ -275,6 +275,7 @@ EXTREMES = (
     row("largest_float64", "C1", [1.7e308, -1.7e308], [1.0, 1.0], dtypes=F64, torch=OVERFLOWS),
     row("product_overflows_float32", "C1", [3e38, 3e38], [-3.0, 3.0], dtypes=F32, torch=OVERFLOWS),
     row("product_overflows_float64", "C1", [1e308], [-1e5], dtypes=F64, torch=OVERFLOWS),
+    row("huge_times_tiny", "C1", [1e305], [-1e-300], dtypes=F64, torch=OVERFLOWS, note="1e5"),
     row("product_vanishes", "C1", [1e-30], [1e-30], dtypes=SINGLE),
     row(
         "largest_float16",

@@ -437,6 +437,7 @@ NOT_FINITE = (
             ("2", 2, INF, NAN_GRADIENT),
             ("3_minus_inf", 3, -INF, NAN_GRADIENT),
             ("1", 1, INF, None),
+            ("half", 0.5, INF, NAN_GRADIENT),
             ("inf", INF, INF, None),
         )
     ),
