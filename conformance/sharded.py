@@ -48,7 +48,8 @@ GRACE = 10.0
 """Seconds that a process may go on without the other one."""
 ATTEMPTS = 2
 """Starts, as another program may take a port that was free."""
-START = "import sys; from conformance.sharded import work; work(*sys.argv[1:])"
+START = "import sys; del sys.path[0]; from conformance.sharded import work; work(*sys.argv[1:])"
+"""What a process runs; the working folder must not come before the path that it is given."""
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,7 @@ NOT_FINITE = (
     row("nan_in_the_sum", "NaN and infinity", [NAN, 0.5], [-1.0, 1.0], reduction="sum"),
     row("inf_on_the_right_side", "NaN and infinity", [INF, -INF], [1.0, -1.0], note="0, slope 0"),
     learned("inf_on_the_right_side_learned", "NaN and infinity", [INF, -INF], [1.0, -1.0]),
+    learned("label_inf_on_the_right_side", "NaN and infinity", [2.0, -0.5], [INF, -INF]),
     row(
         "inf_on_the_wrong_side",
         "NaN and infinity",
