@@ -227,7 +227,7 @@ def check_class_range(label: paddle.Tensor, lowest: int, classes: int) -> None:
 
 def has_values(tensor: paddle.Tensor) -> bool:
     """Whether the values of a tensor are there: not while a graph is built, by SOT neither."""
-    return paddle.in_dynamic_mode() and not in_sot() and isinstance(tensor, paddle.Tensor)
+    return isinstance(tensor, paddle.Tensor) and not in_sot()
 
 
 def may_equal(a: int, b: int) -> bool:

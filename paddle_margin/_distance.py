@@ -63,9 +63,9 @@ def _norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
 def _extreme(size: paddle.Tensor, largest: bool) -> paddle.Tensor:
     """The largest or smallest element; ties share the gradient evenly."""
     if largest:
-        tied = size >= paddle.amax(fixed(size), axis=-1, keepdim=True)
+        tied = size >= paddle.amax(size, axis=-1, keepdim=True)
     else:
-        tied = size <= paddle.amin(fixed(size), axis=-1, keepdim=True)
+        tied = size <= paddle.amin(size, axis=-1, keepdim=True)
     tied = paddle.logical_or(tied, paddle.isnan(size))
     picked = paddle.where(tied, size, filled_like(size, 0))
     return paddle.sum(picked, axis=-1) / paddle.sum(tied.cast(size.dtype), axis=-1)
