@@ -410,6 +410,7 @@ NOT_FINITE = (
     ),
     row("nan_where_the_clamp_is_shut", "NaN and infinity", ORIGIN, FIVE, [[NAN, 1e4]]),
     row("nan_beside_an_infinity", "NaN and infinity", [[NAN, INF]], FIVE, SIX),
+    row("nan_beside_an_infinity_in_the_positive", "NaN and infinity", ORIGIN, [[NAN, INF]], SIX),
     row("nan_swap", "NaN and infinity", [[NAN, 1.0]], FIVE, SIX, swap=True),
     *(
         row(
