@@ -126,6 +126,8 @@ def _is_plain(loss: Loss, case: Case) -> bool:
     """Whether a row has a batch of finite numbers, and no options but numbers and texts."""
     if case.raises or case.modes or case.warns or case.exact is not None or not _batch(loss, case):
         return False
+    if case.opens_part:
+        return False
     inputs, options = arguments(loss, case, case.dtypes[0])
     if not all(isinstance(value, Tensor) and value.values.size for value in inputs.values()):
         return False
