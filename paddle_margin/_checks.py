@@ -156,13 +156,13 @@ def check_weight(weight: Any) -> None:
         reject_type("weight to be None or a real tensor", describe(weight))
 
 
-def check_not_sharded(owner: str, **tensors: paddle.Tensor) -> None:
+def check_not_sharded(**tensors: paddle.Tensor) -> None:
     """Raise a ``ValueError`` where one of the tensors is a ``DistTensor``."""
     for name, tensor in tensors.items():
         if is_sharded(tensor):
             reject_value(
-                f"{name} of {owner} to be a dense tensor, because Paddle cannot shard the "
-                f"operators that it needs",
+                f"{name} to be a dense tensor, because Paddle cannot shard the operators that "
+                f"this loss needs",
                 f"a DistTensor with placements {tensor.placements}",
             )
 

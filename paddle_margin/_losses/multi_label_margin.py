@@ -67,7 +67,7 @@ def multi_label_margin_loss(
     working = _checks.working_dtype(input, "input")
     _checks.check_class_label(label)
     _check_shapes(input, label)
-    _checks.check_not_sharded("multi_label_margin_loss", input=input, label=label)
+    _checks.check_not_sharded(input=input, label=label)
     x, y = widened(as_rows(input), "float64"), as_rows(label).cast("int64")
     _checks.check_class_range(y, -1, x.shape[1])
     # inf - inf is no term, so a NaN that came in is passed on by itself.
