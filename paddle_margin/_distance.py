@@ -79,10 +79,9 @@ def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     size = size / scale
     if p > 0:
         return power(sum_classes(power(size, p), exact), 1 / p) * paddle.squeeze(scale, -1)
-    # An infinite element adds nothing, and its power has no second gradient.
+    # An infinite element adds nothing.
     infinite = paddle.isinf(size)
-    terms = power(paddle.where(infinite, filled_like(size, 1), size), p)
-    total = sum_classes(paddle.where(infinite, filled_like(size, 0), terms), exact)
+    total = sum_classes(paddle.where(infinite, filled_like(size, 0), power(size, p)), exact)
     norm = power(total, 1 / p) * paddle.squeeze(scale, -1)
     # A zero element makes the sum infinite, and its power 1 / p zero.
     vanishing = paddle.any(size <= 0, axis=-1)

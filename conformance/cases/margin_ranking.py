@@ -254,7 +254,7 @@ ROW, SCORES = [1.0, -1.0, 0.5, -2.0], ("input", "other")
 BROADCASTING = (
     row(
         "column_against_row_warns",
-        "C6",
+        "broadcasting",
         [[2.0], [0.5], [-3.0], [1.0]],
         [[1.0], [0.0], [0.5], [2.0]],
         ROW,
@@ -265,7 +265,7 @@ BROADCASTING = (
     ),
     row(
         "scores_of_column_and_row_warn",
-        "broadcasting",
+        "C6",
         [[2.0], [0.5]],
         [[1.0, 0.0, 3.0]],
         [[1.0]],
