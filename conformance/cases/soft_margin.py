@@ -301,7 +301,7 @@ BROADCASTING = (
         torch=INPUT_SHAPE,
         batch=(),
     ),
-    row("label_column", "broadcasting", THREE, [[1.0], [-1.0], [0.5]]),
+    row("label_column", "C6", THREE, [[1.0], [-1.0], [0.5]]),
     *(
         row(f"label_{name}", "broadcasting", THREE, y, batch=("input",))
         for name, y in (("row", ROW), ("of_one_element", [1.0]), ("of_no_axis", -1.0))
