@@ -358,7 +358,7 @@ SHAPES = (
         batch=(),
     ),
     row("one_row", "cosine_embedding", [E1], [[1.0, 1.0]], [1.0]),
-    row("second_of_one_row", "broadcasting", A, [[4.0, 3.0]], Y, batch=("input1", "label")),
+    row("second_of_one_row", "C6", A, [[4.0, 3.0]], Y, batch=("input1", "label")),
     row("first_of_one_row", "broadcasting", [[4.0, 3.0]], B, Y, batch=("input2", "label")),
     row("label_of_one_element", "broadcasting", A, B, [-1.0], batch=("input1", "input2")),
     row(

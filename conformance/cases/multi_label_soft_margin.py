@@ -242,6 +242,15 @@ WEIGHT = [0.5, 2.0, 0.3]
 WEIGHTS = (
     row("weight", "multi_label_soft_margin", X, Y, weight=Array(WEIGHT)),
     row("weight_gradient", "gradients", X, Y, weight=Array(WEIGHT, grad=True)),
+    row(
+        "weight_gradient_below_float16",
+        "gradients",
+        [[53.5]],
+        [[1.0]],
+        weight=Array([1.0], grad=True),
+        dtypes=HALF[:1],
+        note="exp(-53.5), which Paddle casts to a float16 of 1e-4",
+    ),
     row("weight_mean_is_over_n", "reduction", X, Y, weight=Array(WEIGHT), reduction="mean"),
     row("weight_sum", "reduction", X, Y, weight=Array(WEIGHT, grad=True), reduction="sum"),
     row("weight_zero_class", "multi_label_soft_margin", X, Y, weight=Array([1.0, 0.0, 2.0])),

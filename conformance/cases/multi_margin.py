@@ -389,6 +389,18 @@ WEIGHT = [0.5, 2.0, 0.3]
 WEIGHTS = (
     row("weight", "multi_margin", ABOVE, BELOW, weight=Array(WEIGHT)),
     row("weight_gradient", "gradients", ABOVE, BELOW, weight=Array(WEIGHT, grad=True)),
+    row(
+        "weight_gradient_below_float16",
+        "gradients",
+        [[0.0, 1.875 * 2.0**-20]],
+        [0],
+        p=4,
+        margin=0.0,
+        weight=Array([1.0, 1.0], grad=True),
+        dtypes=HALF[:1],
+        torch=ONLY_1_AND_2,
+        note="1.5 * 2**-78, which Paddle casts to a float16 of 9e-5",
+    ),
     row("weight_mean_is_over_n", "reduction", ABOVE, BELOW, weight=Array(WEIGHT), reduction="mean"),
     row(
         "weight_p_2_sum",

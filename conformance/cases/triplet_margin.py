@@ -205,6 +205,7 @@ ORDERS = (
             ("inf", INF, ""),
             ("minus_inf", -INF, "the smallest difference"),
             ("minus_1", -1, ""),
+            ("minus_2", -2, ""),
             ("true_is_1", True, ""),
             ("numpy_scalar", np.float32(3), ""),
         )
