@@ -201,8 +201,8 @@ BROADCASTING = (
         warns_match=(r"\[4, 1\]", r"\[4\]", r"\[4, 4\]"),
         batch=(),
     ),
-    row("label_of_a_known_batch", "C6", X, Y, batch=("input",)),
-    row("input_of_a_known_batch", "C6", X, Y, batch=("label",)),
+    row("only_the_inputs_batch_is_open", "C6", X, Y, batch=("input",)),
+    row("only_the_labels_batch_is_open", "C6", X, Y, batch=("label",)),
     row(
         "label_of_one_row",
         "broadcasting",
