@@ -39,6 +39,7 @@ os.environ.setdefault("GLOG_minloglevel", "3")
 from mutation import children, suite, survivors
 from mutation.mutants import Mutant, mutants
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -227,7 +228,7 @@ def show(console: Console, results: Sequence[Result], problems: Sequence[str]) -
             assert reason is not None
             kind = "equivalent: " if reason.equivalent else ""
             where = f"{mutant.file}:{mutant.lines[0]}"
-            listed.add_row(where, mutant.old, mutant.new, f"{kind}{reason.text}")
+            listed.add_row(*map(escape, (where, mutant.old, mutant.new, kind + reason.text)))
         console.print(listed)
     for problem in problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
