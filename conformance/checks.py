@@ -317,11 +317,14 @@ def _modes(loss: Loss, case: Case, dtype: str, chosen: Optional[set[str]]) -> li
 def _quick(modes: Sequence[str], case: Case, dtype: str, translated: set[str]) -> list[str]:
     """Those in one dtype; where every dimension is open, so is the batch.
 
-    SOT, by far the slowest, translates Python, to which all tensors are alike.
+    Of a row that is about graphs and names some of its inputs, one batch is open beside another
+    that is known. SOT, by far the slowest, translates Python, to which all tensors are alike.
     """
     if dtype != _main_dtype(case):
         return []
     left_out = {mode for mode in modes if mode.endswith("_batch")}
+    if case.opens_part:
+        left_out = set()
     if case.id not in translated:
         left_out.add("to_static_sot")
     return [mode for mode in modes if mode not in left_out]

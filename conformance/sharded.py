@@ -48,7 +48,8 @@ GRACE = 10.0
 """Seconds that a process may go on without the other one."""
 ATTEMPTS = 2
 """Starts, as another program may take a port that was free."""
-START = "import sys; from conformance.sharded import work; work(*sys.argv[1:])"
+START = "import sys; del sys.path[0]; from conformance.sharded import work; work(*sys.argv[1:])"
+"""What a process runs; the working folder must not come before the path that it is given."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ def rows(loss: Loss) -> list[tuple[Case, str]]:
 def _is_plain(loss: Loss, case: Case) -> bool:
     """Whether a row has a batch of finite numbers, and no options but numbers and texts."""
     if case.raises or case.modes or case.warns or case.exact is not None or not _batch(loss, case):
+        return False
+    if case.opens_part:
         return False
     inputs, options = arguments(loss, case, case.dtypes[0])
     if not all(isinstance(value, Tensor) and value.values.size for value in inputs.values()):

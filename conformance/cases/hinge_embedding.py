@@ -201,6 +201,8 @@ BROADCASTING = (
         warns_match=(r"\[4, 1\]", r"\[4\]", r"\[4, 4\]"),
         batch=(),
     ),
+    row("only_the_inputs_batch_is_open", "C6", X, Y, batch=("input",)),
+    row("only_the_labels_batch_is_open", "C6", X, Y, batch=("label",)),
     row(
         "label_of_one_row",
         "broadcasting",

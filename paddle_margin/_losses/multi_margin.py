@@ -101,7 +101,7 @@ def _terms(
     target = paddle.take_along_axis(x, y, axis=1)
     # In this order equal scores cancel exactly, whatever their offset.
     z = (x - spread_classes(target, x, exact)) + margin
-    others = paddle.arange(class_count(x), dtype="int64") != y
+    others = paddle.arange(class_count(x)) != y
     counted = paddle.logical_and(paddle.logical_or(z > 0, paddle.isnan(margin)), others)
     # inf - inf is no term, so a NaN in z says nothing: only a NaN that came in is passed on.
     nan = paddle.logical_or(paddle.isnan(x), paddle.isnan(target))
@@ -163,7 +163,7 @@ class MultiMarginLoss(MarginLoss):
         _checks.check_positive(p, "p")
         _checks.check_number(margin, "margin")
         _checks.check_class_weight(weight)
-        self.register_buffer("weight", weight, persistable=True)
+        self.register_buffer("weight", weight)
         self.p = p
         self.margin = margin
         self.reduction = reduction

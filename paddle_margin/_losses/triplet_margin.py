@@ -86,9 +86,9 @@ def triplet_margin_loss(
     _checks.check_same_rank(input=input, positive=positive, negative=negative)
     order, shift = rounded(p, working), rounded(epsilon, working)
     exact = working == "float64"
-    anchor = widened(as_rows(input), "float64")
-    near = widened(as_rows(positive), "float64")
-    far = widened(as_rows(negative), "float64")
+    # Of each pair one in rows is enough.
+    anchor, far = widened(as_rows(input), "float64"), widened(as_rows(negative), "float64")
+    near = widened(positive, "float64")
     loss = triplet_loss(
         pairwise_distance(anchor, near, order, shift, exact),
         pairwise_distance(anchor, far, order, shift, exact),
