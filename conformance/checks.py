@@ -131,6 +131,21 @@ class Verdict:
     measure: Optional[Measure] = None
 
 
+@dataclass(frozen=True)
+class Found(Verdict):
+    """What a number of calls found, of rows that no id names.
+
+    Args:
+        case: the smallest call that failed, or the one whose result was nearest to its limit.
+        name: the property that it failed.
+        dtype: the call's dtype, where the check has none.
+    """
+
+    case: Optional[Case] = None
+    name: str = ""
+    dtype: str = ""
+
+
 PASSED = Verdict(CONFORMANT)
 
 
