@@ -8,7 +8,14 @@ import paddle
 
 from paddle_margin import _checks
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import clamp_passing, comparable, equal, scalar, widened
+from paddle_margin._numerics import (
+    broadcast,
+    clamp_passing,
+    comparable,
+    equal,
+    scalar,
+    widened,
+)
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -69,9 +76,12 @@ def hinge_embedding_loss(
     working = _checks.working_dtype(input, "input")
     _checks.check_real_label(label)
     _checks.check_number(margin, "margin")
-    _checks.check_broadcast(input=input, label=label)
+    same_shape = _checks.check_broadcast(input=input, label=label)
     # float64 inside: a term that float32 cannot hold may have a mean that it can.
     x, y = widened(input, "float64"), comparable(label)
+    if not same_shape:
+        # Of unknown dimensions, where() takes two that look alike for equal.
+        x, y = broadcast(x, y)
     hinge = clamp_passing(scalar(margin, "float64", working) - x)
     loss = paddle.where(equal(y, 1), x, paddle.where(equal(y, -1), hinge, x + hinge))
     return reduce(loss, reduction, input.dtype, name)
