@@ -136,6 +136,11 @@ class Case:
     note: str = ""
     drawn: bool = False
 
+    @property
+    def opens_part(self) -> bool:
+        """Whether the row is about graphs that leave one batch open beside another's."""
+        return self.clause == "C6" and bool(self.batch)
+
 
 @dataclass(frozen=True)
 class LayerState:

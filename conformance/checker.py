@@ -22,6 +22,7 @@ from conformance.checks import (
     RANDOM,
     SHARDED,
     Check,
+    Found,
     Verdict,
     defect,
     failed,
@@ -263,8 +264,8 @@ class Checker:
             if outcome is not None:
                 formula = self._expected
                 found.update(shown.texts(check.name, row, outcome, formula, self._torch))
-        if isinstance(verdict, fuzz.Found) and verdict.case is not None:
-            check = Check(check.loss, verdict.case, check.dtype, verdict.name)
+        if isinstance(verdict, Found) and verdict.case is not None:
+            check = Check(check.loss, verdict.case, check.dtype or verdict.dtype, verdict.name)
         if verdict.status == FAIL and isinstance(check.row, Case):
             found["script"] = reproduce.attempt(check, self.implementation)
         return found

@@ -5,13 +5,15 @@ The schema, version 1: ``schema`` (1), ``implementation`` and ``version`` of wha
 ``environment`` (versions and platform), ``hashes`` (SHA-256 of the suite's own files and of the
 goldens), ``findings`` (the fields of :class:`Finding`), ``stale`` (entries of the register that do
 not describe what happened: ``entry``, ``pattern``, ``problem``), ``register`` (the entries that
-speak of this version) and ``broken`` (failures outside of any check).
+speak of this version) and ``broken`` (failures outside of any check). JSON has no infinity: a
+``distance`` or ``ratio`` that is one, or NaN, is the text ``inf`` or ``nan``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
@@ -23,6 +25,7 @@ from typing import Any, Optional
 from conformance.checks import CONFORMANT, FAIL, KNOWN
 
 SCHEMA = 1
+MEASURED = ("distance", "ratio")
 PACKAGES = ("paddlepaddle", "torch", "numpy", "mpmath", "hypothesis", "pytest")
 
 
@@ -149,7 +152,7 @@ class Report:
         document = {"schema": SCHEMA, **{f.name: getattr(self, f.name) for f in fields(self)}}
         document["findings"] = [_brief(finding) for finding in self.findings]
         document["stale"] = [asdict(stale) for stale in self.stale]
-        write_text(path, json.dumps(document, ensure_ascii=False, allow_nan=True))
+        write_text(path, json.dumps(document, ensure_ascii=False, allow_nan=False))
 
     @classmethod
     def read(cls, path: Path) -> Report:
@@ -171,11 +174,13 @@ class Report:
 def _brief(finding: Finding) -> dict[str, Any]:
     """The fields that say something."""
     empty = Finding("", "", "", "", "", "", "", "")
-    return {k: v for k, v in vars(finding).items() if v != getattr(empty, k)}
+    said = {k: v for k, v in vars(finding).items() if v != getattr(empty, k)}
+    return {k: str(v) if k in MEASURED and not math.isfinite(v) else v for k, v in said.items()}
 
 
 def _finding(stored: Mapping[str, Any]) -> Finding:
     named = {**stored, "histogram": tuple(stored.get("histogram", ()))}
+    named.update({k: float(stored[k]) for k in MEASURED if k in stored})
     return Finding(**{"dtype": "", **named})
 
 

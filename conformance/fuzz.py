@@ -6,7 +6,6 @@ Hypothesis draws the calls and reduces one that fails to a smallest one. One cal
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -14,7 +13,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, PrimitiveProvider
 
 from conformance.case import Case, Loss
-from conformance.checks import CONFORMANT, FAIL, NOT_RUN, Verdict
+from conformance.checks import CONFORMANT, FAIL, NOT_RUN, Found
 from conformance.compare import together
 from conformance.draws import calls
 from conformance.eager import Row
@@ -26,19 +25,6 @@ if TYPE_CHECKING:
 PROPERTIES = ("value", "gradient", "dtype", "shape", "unchanged")
 """What is checked of each call."""
 BACKEND = "conformance"
-
-
-@dataclass(frozen=True)
-class Found(Verdict):
-    """What a number of calls found.
-
-    Args:
-        case: the smallest call that failed, or the one whose result was nearest to its limit.
-        name: the property that it failed.
-    """
-
-    case: Optional[Case] = None
-    name: str = ""
 
 
 class Uniform(PrimitiveProvider):

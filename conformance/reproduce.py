@@ -11,12 +11,13 @@ from conformance import layers
 from conformance import script as lines
 from conformance.case import Case, LayerState, Loss
 from conformance.cases import all_losses
-from conformance.checks import DROP_IN, Check, checks_of
+from conformance.checks import DROP_IN, SHARDED, Check, checks_of
 from conformance.eager import Row
 from conformance.implementation import Implementation, UsageError, load
 from conformance.modes import MODES
 from conformance.script_modes import mode
 from conformance.script_numbers import numbers
+from conformance.script_sharded import sharded
 
 NUMBERS = ("value", "exact", "printed", "torch", "gradient", "second_gradient", DROP_IN)
 LINES = {
@@ -28,6 +29,7 @@ LINES = {
     "layer": lines.layer,
     **dict.fromkeys(("error", "error_layer", "error_program"), lines.error),
     **dict.fromkeys(MODES, mode),
+    SHARDED: sharded,
 }
 """What writes the lines of each property of a row."""
 END = ("print('differs' if wrong else 'agrees')", "raise SystemExit(bool(wrong))")

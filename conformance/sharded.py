@@ -29,7 +29,7 @@ import numpy as np
 from conformance import compare, oracle
 from conformance.arguments import Tensor, arguments, paddle_name
 from conformance.case import Array, Case, Loss
-from conformance.checks import FAIL, PASSED, Verdict, failed, mode_rows, not_run
+from conformance.checks import FAIL, PASSED, SHARDED, Found, Verdict, failed, mode_rows, not_run
 from conformance.eager import Gradients, Outcome, Row
 from conformance.implementation import Implementation, Received, load
 from conformance.text import error_text
@@ -48,7 +48,8 @@ GRACE = 10.0
 """Seconds that a process may go on without the other one."""
 ATTEMPTS = 2
 """Starts, as another program may take a port that was free."""
-START = "import sys; from conformance.sharded import work; work(*sys.argv[1:])"
+START = "import sys; del sys.path[0]; from conformance.sharded import work; work(*sys.argv[1:])"
+"""What a process runs; the working folder must not come before the path that it is given."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,13 @@ def run(implementation: Implementation, loss: Loss) -> Verdict:
             of_piece = [mine[len(AXES) * index + number :][:1] for mine in answers]
             where = f"{case.id}/{dtype} sharded along axis {axis}"
             if not all(of_piece):
-                return failed(f"{where}: expected an answer, received the end of a process: {end}")
+                text = f"{where}: expected an answer, received the end of a process: {end}"
+                return Found(FAIL, text, None, case, SHARDED, dtype)
             if whole.result is None:
                 continue
             found = _judged(row, whole, expected, [answer for (answer,) in of_piece])
             if found.status == FAIL:
-                return failed(f"{where}: {found.text}")
+                return Found(FAIL, f"{where}: {found.text}", None, case, SHARDED, dtype)
             compared += 1
     return PASSED if compared else not_run("the function returned no tensor to one process")
 
@@ -123,12 +125,20 @@ def rows(loss: Loss) -> list[tuple[Case, str]]:
 
 def _is_plain(loss: Loss, case: Case) -> bool:
     """Whether a row has a batch of finite numbers, and no options but numbers and texts."""
-    if case.raises or case.modes or case.warns or case.exact is not None or not _batch(loss, case):
+    if (
+        case.raises
+        or case.modes
+        or case.warns
+        or case.exact is not None
+        or not split_inputs(loss, case)
+    ):
+        return False
+    if case.opens_part:
         return False
     inputs, options = arguments(loss, case, case.dtypes[0])
     if not all(isinstance(value, Tensor) and value.values.size for value in inputs.values()):
         return False
-    if not all(inputs[name].values.ndim for name in _batch(loss, case)):
+    if not all(inputs[name].values.ndim for name in split_inputs(loss, case)):
         return False
     return all(
         np.isfinite(value.values).all()
@@ -138,7 +148,7 @@ def _is_plain(loss: Loss, case: Case) -> bool:
     )
 
 
-def _batch(loss: Loss, case: Case) -> list[str]:
+def split_inputs(loss: Loss, case: Case) -> list[str]:
     """The inputs whose first dimension is the batch, as the row spells them."""
     batch = loss.batch if case.batch is None else case.batch
     return [name for name in case.inputs if paddle_name(loss, name) in batch]
@@ -147,7 +157,7 @@ def _batch(loss: Loss, case: Case) -> list[str]:
 def _resized(loss: Loss, case: Case, samples: int, reduction: str) -> Case:
     """The row with another number of samples: its own in turn, each round a bit larger."""
     inputs = dict(case.inputs)
-    for name in _batch(loss, case):
+    for name in split_inputs(loss, case):
         own = inputs[name] if isinstance(inputs[name], Array) else Array(inputs[name])
         data = np.asarray(own.data)
         rounds, index = np.divmod(np.arange(samples), len(data))
@@ -315,7 +325,7 @@ def _answer(row: Row, axis: int, mesh: Any) -> Answer:
     from paddle.distributed import Replicate, Shard, shard_tensor
 
     inputs, _ = row.arguments
-    split = [inputs[name] for name in _batch(row.loss, row.case)]
+    split = [inputs[name] for name in split_inputs(row.loss, row.case)]
 
     def make(tensor: Tensor) -> Any:
         shape = tensor.values.shape

@@ -12,19 +12,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
-from conformance import findings, fuzz, register, reproduce, torch_reference
+from conformance import findings, register, reproduce, torch_reference
 from conformance.arguments import Tensor, arguments
 from conformance.case import FLOAT_DTYPES, Case, LayerState
 from conformance.cases import all_losses
 from conformance.checker import Checker
-from conformance.checks import FAIL, RANDOM, Check, Verdict, checks_of
+from conformance.checks import FAIL, RANDOM, SHARDED, Check, Found, Verdict, checks_of
 from conformance.implementation import Implementation, UsageError, load
 
 TELLING = (
     *("value", "exact", "layer", "gradient", "printed", "second_gradient", "shape", "dtype"),
     *("state_dict", "extra_repr", "pickle", "deepcopy", "signature", "error", "error_layer"),
     *("unchanged", "warning", "saved", "inference", "program", "to_static_ast", "to_static_sot"),
-    *("saved_batch", "program_batch", "to_static_ast_batch", "torch", "error_program", RANDOM),
+    *("saved_batch", "program_batch", "to_static_ast_batch", "torch", "error_program"),
+    *(RANDOM, SHARDED),
 )
 """Properties that a script can show, the most telling first."""
 TRIED = 16
@@ -35,6 +36,7 @@ SOURCES = {
     "(formula": "the documented formula, evaluated in multiprecision on these inputs: {formula}",
     "torch": "torch {torch}",
     "(by hand)": "arithmetic by hand",
+    "one process": "the same call on one process",
     "(eager)": "the same call, eagerly",
     "eager's": "the same call, eagerly",
     "the function": "the function, which the layer stands for",
@@ -166,8 +168,8 @@ def _shown(
         checker = Checker(made, False, [check])
         verdict = checker.run(check)
         checker.close()
-        if isinstance(verdict, fuzz.Found) and verdict.case is not None:
-            check = Check(check.loss, verdict.case, check.dtype, verdict.name)
+        if isinstance(verdict, Found) and verdict.case is not None:
+            check = Check(check.loss, verdict.case, check.dtype or verdict.dtype, verdict.name)
         script = _script(check, made)
         if verdict.status != FAIL or not script:
             continue
@@ -184,8 +186,9 @@ def _shown(
 
 def _script(check: Check, made: Implementation) -> str:
     """The script of a check; none where it is of more than one call, or cannot be written."""
+    several = isinstance(check.row, str) and check.name in (RANDOM, SHARDED)
     try:
-        return "" if check.name == RANDOM else reproduce.of_check(check, made)
+        return "" if several else reproduce.of_check(check, made)
     except UsageError:
         return ""
 
@@ -206,7 +209,7 @@ def _expected(check: Check, verdict: Verdict) -> str:
     if isinstance(row, Case) and row.raises is not None:
         kind = row.raises.kind.__name__
         return f"`{kind}` with a message that says what was expected and what was received"
-    return re.sub(r"^(\w+: )?expected ", "", verdict.text.partition(", received")[0])
+    return re.sub(r"^(\w+: |.* axis \d: )?expected ", "", verdict.text.partition(", received")[0])
 
 
 def _source(check: Check, expected: str) -> str:

@@ -156,13 +156,13 @@ def check_weight(weight: Any) -> None:
         reject_type("weight to be None or a real tensor", describe(weight))
 
 
-def check_not_sharded(owner: str, **tensors: paddle.Tensor) -> None:
+def check_not_sharded(**tensors: paddle.Tensor) -> None:
     """Raise a ``ValueError`` where one of the tensors is a ``DistTensor``."""
     for name, tensor in tensors.items():
         if is_sharded(tensor):
             reject_value(
-                f"{name} of {owner} to be a dense tensor, because Paddle cannot shard the "
-                f"operators that it needs",
+                f"{name} to be a dense tensor, because Paddle cannot shard the operators that "
+                f"this loss needs",
                 f"a DistTensor with placements {tensor.placements}",
             )
 
@@ -227,7 +227,7 @@ def check_class_range(label: paddle.Tensor, lowest: int, classes: int) -> None:
 
 def has_values(tensor: paddle.Tensor) -> bool:
     """Whether the values of a tensor are there: not while a graph is built, by SOT neither."""
-    return paddle.in_dynamic_mode() and not in_sot() and isinstance(tensor, paddle.Tensor)
+    return isinstance(tensor, paddle.Tensor) and not in_sot()
 
 
 def may_equal(a: int, b: int) -> bool:

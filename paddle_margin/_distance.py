@@ -61,9 +61,9 @@ def _norm(u: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
 def _extreme(size: paddle.Tensor, largest: bool) -> paddle.Tensor:
     """The largest or smallest element; ties share the gradient evenly."""
     if largest:
-        tied = size >= paddle.amax(fixed(size), axis=-1, keepdim=True)
+        tied = size >= paddle.amax(size, axis=-1, keepdim=True)
     else:
-        tied = size <= paddle.amin(fixed(size), axis=-1, keepdim=True)
+        tied = size <= paddle.amin(size, axis=-1, keepdim=True)
     tied = paddle.logical_or(tied, paddle.isnan(size))
     picked = paddle.where(tied, size, filled_like(size, 0))
     return paddle.sum(picked, axis=-1) / paddle.sum(tied.cast(size.dtype), axis=-1)
@@ -77,10 +77,9 @@ def _general(size: paddle.Tensor, p: float, exact: bool) -> paddle.Tensor:
     size = size / scale
     if p > 0:
         return power(sum_classes(power(size, p), exact), 1 / p) * paddle.squeeze(scale, -1)
-    # An infinite element adds nothing, and its power has no second gradient.
+    # An infinite element adds nothing.
     infinite = paddle.isinf(size)
-    terms = power(paddle.where(infinite, filled_like(size, 1), size), p)
-    total = sum_classes(paddle.where(infinite, filled_like(size, 0), terms), exact)
+    total = sum_classes(paddle.where(infinite, filled_like(size, 0), power(size, p)), exact)
     norm = power(total, 1 / p) * paddle.squeeze(scale, -1)
     # A zero element makes the sum infinite, and its power 1 / p zero.
     vanishing = paddle.any(size <= 0, axis=-1)

@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from paddle_margin._checks import dtype_name, is_tensor
+from paddle_margin._checks import is_tensor
 
 
 def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
@@ -32,18 +32,6 @@ def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
     # A saved program cannot hold NaN and infinity; it can compute them.
     sign = 0 if math.isnan(number) else math.copysign(1, number)
     return paddle.full([], sign, dtype) / paddle.full([], 0, dtype)
-
-
-def margin_like(
-    margin: Any, tensor: paddle.Tensor, rounded_to: Optional[str] = None
-) -> paddle.Tensor:
-    """A margin to calculate with beside ``tensor``: 0-D, or repeated where it has a gradient.
-
-    The gradient of a tensor margin is a sum over elements.
-    """
-    dtype = dtype_name(tensor)
-    value = scalar(margin, dtype, rounded_to or dtype)
-    return broadcast_to(value, tensor) if is_tensor(margin) else value
 
 
 def infinity_like(tensor: paddle.Tensor) -> paddle.Tensor:
@@ -117,11 +105,8 @@ def broadcast_to(tensor: paddle.Tensor, other: paddle.Tensor) -> paddle.Tensor:
 
     Multiplying by 1 keeps NaN, infinity and -0. ``where`` adds zeros while a graph is built,
     and the gradient of ``paddle.broadcast_tensors`` ends the process where one of them has none.
-    The gradient is a sum over elements: for float32 it is added in float64.
     """
-    if tensor.dtype != paddle.float32:
-        return tensor * filled_like(other, 1, tensor.dtype)
-    return (tensor.cast("float64") * filled_like(other, 1, paddle.float64)).cast("float32")
+    return tensor * filled_like(other, 1, tensor.dtype)
 
 
 def clamp_passing(z: paddle.Tensor) -> paddle.Tensor:

@@ -23,7 +23,6 @@ def torch_names(**names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """
 
     def decorate(function: Callable[..., T]) -> Callable[..., T]:
-        not_to_static(function)
         signature = inspect.signature(function)
         known = tuple(signature.parameters)
         owner = function.__qualname__

@@ -110,8 +110,7 @@ def _first(tensor: paddle.Tensor, count: Count) -> paddle.Tensor:
 
 def _reshape(tensor: paddle.Tensor, sizes: list[Count], last: int = 1) -> paddle.Tensor:
     """Give the last axes other sizes; 0 copies a leading one, which may be unknown."""
-    leading = list(tensor.shape)[:-last]
-    return paddle.reshape(tensor, [max(size, 0) for size in leading] + sizes)
+    return paddle.reshape(tensor, [0] * (len(tensor.shape) - last) + sizes)
 
 
 def reduce(

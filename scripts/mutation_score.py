@@ -39,6 +39,7 @@ os.environ.setdefault("GLOG_minloglevel", "3")
 from mutation import children, suite, survivors
 from mutation.mutants import Mutant, mutants
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -57,7 +58,7 @@ PACKAGE = pages.ROOT / suite.PACKAGE
 SHARED = ("_checks", "_distance", "_layer", "_numerics", "_spellings", "_sums")
 """What several losses are made of."""
 AT_LEAST = 98.0
-"""Per cent of the mutants that the suite must catch."""
+"""Per cent that the suite must catch of the mutants that are a change."""
 KINDS = (*GROUPS, suite.IMPORT, children.CRASH, children.TIME_OUT)
 
 
@@ -205,10 +206,11 @@ def _by_file(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
 
 def markdown(results: Sequence[Result], command: str) -> str:
     """The table of the README pages."""
-    lines = ["| broken | mutants | caught | | equivalent |", "|---|---:|---:|---:|---:|"]
+    lines = ["| broken | mutants | caught | | equivalent | score |", "|---|--:|--:|--:|--:|--:|"]
     for name, own in [*_by_file(results), ("all", list(results))]:
         made, caught, same = counts(own)
-        lines.append(f"| `{name}` | {made:,} | {caught:,} | {share(caught, made)} | {same or ''} |")
+        shares = share(caught, made), str(same or ""), share(caught, made - same)
+        lines.append(f"| `{name}` | {made:,} | {caught:,} | {' | '.join(shares)} |")
     today = datetime.datetime.now(datetime.timezone.utc).date()
     return "\n".join([*lines, "", f"{today}: `{command}`"])
 
@@ -226,7 +228,7 @@ def show(console: Console, results: Sequence[Result], problems: Sequence[str]) -
             assert reason is not None
             kind = "equivalent: " if reason.equivalent else ""
             where = f"{mutant.file}:{mutant.lines[0]}"
-            listed.add_row(where, mutant.old, mutant.new, f"{kind}{reason.text}")
+            listed.add_row(*map(escape, (where, mutant.old, mutant.new, kind + reason.text)))
         console.print(listed)
     for problem in problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
@@ -256,9 +258,10 @@ def judged(results: Sequence[Result], all_mutants: Sequence[Mutant], at_least: f
             caught[each.mutant.key] = None
     stale = survivors.stale(survivors.read(survivors.DEFAULT), all_mutants, caught)
     found += [f"{survivors.DEFAULT.name}: {each}" for each in stale]
-    made, right, _ = counts(results)
-    if made and 100 * right < at_least * made:
-        found.append(f"expected at least {at_least} % caught, received {share(right, made)}")
+    made, right, same = counts(results)
+    if 100 * right < at_least * (made - same):
+        received = share(right, made - same)
+        found.append(f"expected a score of at least {at_least} %, received {received}")
     return found
 
 

@@ -56,6 +56,12 @@ class Files(TestCase):
         FULL.write(self.path)
         self.assertEqual(json.loads(self.path.read_text(encoding="utf-8"))["schema"], 1)
 
+    def test_other_readers_of_json_can_read_it(self) -> None:
+        FULL.write(self.path)
+        text = self.path.read_text(encoding="utf-8")
+        stored = json.loads(text, parse_constant=self.fail)["findings"][1]
+        self.assertEqual((stored["distance"], stored["ratio"]), ("inf", "inf"))
+
     @parameterized.expand([(0,), (2,), ("1",), (None,)])
     def test_another_schema_is_refused(self, schema: object) -> None:
         FULL.write(self.path)

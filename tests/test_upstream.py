@@ -49,6 +49,7 @@ class TestUpstream(unittest.TestCase):
             ("zero_d", "shape [] (formula)", "received value [1]"),
             ("distance_function_ignored", "the function", "received Tensor"),
             ("unbatched", "a tensor", "IndexError: list index out of range"),
+            ("mean_of_the_shards_means", "0.24177369", "sharded along axis 0, [0.2468106"),
         ]
     )
     def test_an_issue_is_self_contained(self, entry_id, expected, received):

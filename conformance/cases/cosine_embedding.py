@@ -137,6 +137,16 @@ ANGLES = (
     row("one_dimension", "cosine_embedding", [[2.0], [3.0]], [[0.5], [-0.5]], [1.0, -1.0]),
     row("nearly_parallel", "accuracy", [[1.0, 1.0]], [[1.0, 1.0 + 2.0**-7]], [1.0]),
     *apart(row("parallel_of_other_length", "accuracy", [[3e-2, 4e-2]], [[300.0, 400.0]], [1.0])),
+    *apart(
+        row(
+            "long_parallel_vectors",
+            "accuracy",
+            [[10.0, 130.0], [10.0, 180.0], [10.0, 340.0]],
+            [[10.0, 130.0], [70.0, 1260.0], [30.0, 1020.0]],
+            [1.0] * 3,
+            note="the cosine is rounded to more than 1, and the loss is not negative",
+        )
+    ),
     row(
         "cancelling_product",
         "accuracy",
@@ -348,7 +358,7 @@ SHAPES = (
         batch=(),
     ),
     row("one_row", "cosine_embedding", [E1], [[1.0, 1.0]], [1.0]),
-    row("second_of_one_row", "broadcasting", A, [[4.0, 3.0]], Y, batch=("input1", "label")),
+    row("second_of_one_row", "C6", A, [[4.0, 3.0]], Y, batch=("input1", "label")),
     row("first_of_one_row", "broadcasting", [[4.0, 3.0]], B, Y, batch=("input2", "label")),
     row("label_of_one_element", "broadcasting", A, B, [-1.0], batch=("input1", "input2")),
     row(

@@ -201,6 +201,9 @@ BROADCASTING = (
         warns_match=(r"\[4, 1\]", r"\[4\]", r"\[4, 4\]"),
         batch=(),
     ),
+    row("column_against_matrix", "C6", [[2.0], [0.5]], [[1.0, -1.0], [-1.0, 1.0]], batch=()),
+    row("only_the_inputs_batch_is_open", "C6", X, Y, batch=("input",)),
+    row("only_the_labels_batch_is_open", "C6", X, Y, batch=("label",)),
     row(
         "label_of_one_row",
         "broadcasting",

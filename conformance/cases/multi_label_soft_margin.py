@@ -191,6 +191,15 @@ NOT_FINITE = (
         )
     ),
     row(
+        "label_gradient_where_a_score_is_certain",
+        "NaN and infinity",
+        [[INF, -INF]],
+        [[1.0, 0.0]],
+        dtypes=(*HALF, "float32"),
+        torch=AT_INFINITY,
+        note="the loss is 0, so its gradient is no NaN",
+    ),
+    row(
         "score_inf_beside_finite_ones",
         "NaN and infinity",
         [[INF, 0.5, -INF]],
@@ -233,6 +242,15 @@ WEIGHT = [0.5, 2.0, 0.3]
 WEIGHTS = (
     row("weight", "multi_label_soft_margin", X, Y, weight=Array(WEIGHT)),
     row("weight_gradient", "gradients", X, Y, weight=Array(WEIGHT, grad=True)),
+    row(
+        "weight_gradient_below_float16",
+        "gradients",
+        [[53.5]],
+        [[1.0]],
+        weight=Array([1.0], grad=True),
+        dtypes=HALF[:1],
+        note="exp(-53.5), which Paddle casts to a float16 of 1e-4",
+    ),
     row("weight_mean_is_over_n", "reduction", X, Y, weight=Array(WEIGHT), reduction="mean"),
     row("weight_sum", "reduction", X, Y, weight=Array(WEIGHT, grad=True), reduction="sum"),
     row("weight_zero_class", "multi_label_soft_margin", X, Y, weight=Array([1.0, 0.0, 2.0])),
@@ -276,7 +294,7 @@ ROW = [1.0, 0.0, 0.25, 1.0]
 BROADCASTING = (
     row(
         "column_against_row_warns",
-        "broadcasting",
+        "C6",
         [[2.0], [0.5], [-3.0], [1.0]],
         ROW,
         warns=UserWarning,
@@ -284,7 +302,7 @@ BROADCASTING = (
         torch=INPUT_AXES,
         batch=(),
     ),
-    row("label_column", "broadcasting", THREE, [[1.0], [0.0], [0.5]]),
+    row("label_column", "C6", THREE, [[1.0], [0.0], [0.5]]),
     *(
         row(f"label_{name}", "broadcasting", THREE, y, batch=("input",))
         for name, y in (("row", ROW), ("of_one_element", [1.0]), ("of_no_axis", 0.0))

@@ -324,6 +324,17 @@ POWERS = (
         torch=ONLY_1_AND_2,
         note="with 1.3 itself the result would be 8 ULP of float32 larger",
     ),
+    row(
+        "p_1_3_of_a_tiny_term",
+        "accuracy",
+        [[0.0, 1e-100]],
+        [0],
+        p=1.3,
+        margin=0.0,
+        dtypes=F64,
+        torch=ONLY_1_AND_2,
+        note="1e-130 / 2",
+    ),
     row("p_2_random_seed_11", "accuracy", normal(11, 8, 10), drawn(12, 10, 8), p=2),
 )
 
@@ -378,6 +389,18 @@ WEIGHT = [0.5, 2.0, 0.3]
 WEIGHTS = (
     row("weight", "multi_margin", ABOVE, BELOW, weight=Array(WEIGHT)),
     row("weight_gradient", "gradients", ABOVE, BELOW, weight=Array(WEIGHT, grad=True)),
+    row(
+        "weight_gradient_below_float16",
+        "gradients",
+        [[0.0, 1.875 * 2.0**-20]],
+        [0],
+        p=4,
+        margin=0.0,
+        weight=Array([1.0, 1.0], grad=True),
+        dtypes=HALF[:1],
+        torch=ONLY_1_AND_2,
+        note="1.5 * 2**-78, which Paddle casts to a float16 of 9e-5",
+    ),
     row("weight_mean_is_over_n", "reduction", ABOVE, BELOW, weight=Array(WEIGHT), reduction="mean"),
     row(
         "weight_p_2_sum",
@@ -470,10 +493,10 @@ MANY = (
         note="adding one by one loses 99 ULP",
     ),
     row(
-        "1000_classes_of_equal_terms_p_2",
+        "1100_classes_of_equal_terms_p_2",
         "accuracy",
-        EQUAL,
-        [0, 999],
+        np.full((2, 1100), 0.1),
+        [0, 1099],
         margin=0.1,
         p=2,
         dtypes=F64,

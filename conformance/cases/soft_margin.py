@@ -255,6 +255,7 @@ NOT_FINITE = (
     row("nan_in_the_sum", "NaN and infinity", [NAN, 0.5], [-1.0, 1.0], reduction="sum"),
     row("inf_on_the_right_side", "NaN and infinity", [INF, -INF], [1.0, -1.0], note="0, slope 0"),
     learned("inf_on_the_right_side_learned", "NaN and infinity", [INF, -INF], [1.0, -1.0]),
+    learned("label_inf_on_the_right_side", "NaN and infinity", [2.0, -0.5], [INF, -INF]),
     row(
         "inf_on_the_wrong_side",
         "NaN and infinity",
@@ -275,6 +276,7 @@ EXTREMES = (
     row("largest_float64", "C1", [1.7e308, -1.7e308], [1.0, 1.0], dtypes=F64, torch=OVERFLOWS),
     row("product_overflows_float32", "C1", [3e38, 3e38], [-3.0, 3.0], dtypes=F32, torch=OVERFLOWS),
     row("product_overflows_float64", "C1", [1e308], [-1e5], dtypes=F64, torch=OVERFLOWS),
+    row("huge_times_tiny", "C1", [1e305], [-1e-300], dtypes=F64, torch=OVERFLOWS, note="1e5"),
     row("product_vanishes", "C1", [1e-30], [1e-30], dtypes=SINGLE),
     row(
         "largest_float16",
@@ -291,7 +293,7 @@ ROW = [1.0, -1.0, 0.5, -2.0]
 BROADCASTING = (
     row(
         "column_against_row_warns",
-        "broadcasting",
+        "C6",
         [[2.0], [0.5], [-3.0], [1.0]],
         ROW,
         warns=UserWarning,
@@ -299,7 +301,7 @@ BROADCASTING = (
         torch=INPUT_SHAPE,
         batch=(),
     ),
-    row("label_column", "broadcasting", THREE, [[1.0], [-1.0], [0.5]]),
+    row("label_column", "C6", THREE, [[1.0], [-1.0], [0.5]]),
     *(
         row(f"label_{name}", "broadcasting", THREE, y, batch=("input",))
         for name, y in (("row", ROW), ("of_one_element", [1.0]), ("of_no_axis", -1.0))

@@ -205,6 +205,7 @@ ORDERS = (
             ("inf", INF, ""),
             ("minus_inf", -INF, "the smallest difference"),
             ("minus_1", -1, ""),
+            ("minus_2", -2, ""),
             ("true_is_1", True, ""),
             ("numpy_scalar", np.float32(3), ""),
         )
@@ -410,6 +411,7 @@ NOT_FINITE = (
     ),
     row("nan_where_the_clamp_is_shut", "NaN and infinity", ORIGIN, FIVE, [[NAN, 1e4]]),
     row("nan_beside_an_infinity", "NaN and infinity", [[NAN, INF]], FIVE, SIX),
+    row("nan_beside_an_infinity_in_the_positive", "NaN and infinity", ORIGIN, [[NAN, INF]], SIX),
     row("nan_swap", "NaN and infinity", [[NAN, 1.0]], FIVE, SIX, swap=True),
     *(
         row(
@@ -437,6 +439,7 @@ NOT_FINITE = (
             ("2", 2, INF, NAN_GRADIENT),
             ("3_minus_inf", 3, -INF, NAN_GRADIENT),
             ("1", 1, INF, None),
+            ("half", 0.5, INF, NAN_GRADIENT),
             ("inf", INF, INF, None),
         )
     ),
@@ -509,6 +512,19 @@ MAGNITUDES = (
         SIX,
         dtypes=HALF[:1],
         torch=IN_HALF,
+    ),
+    row(
+        "gradient_below_float16",
+        "C1",
+        [[0.0, 0.0]],
+        [[2.0**14, 1.125 * 2.0**-12]],
+        [[1.125 * 2.0**-12, 2.0**14]],
+        p=4,
+        epsilon=0,
+        swap=True,
+        dtypes=HALF[:1],
+        torch=IN_HALF,
+        note="of the short elements; Paddle casts 1.4 * 2**-78 to a float16 of 9e-5",
     ),
     row(
         "tiny_float32",

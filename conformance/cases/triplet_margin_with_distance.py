@@ -114,6 +114,16 @@ class Half(Distance):
         return L1().exact(u, v)
 
 
+class Squeezed(Distance):
+    """The sum of the absolute differences, without an axis where there is one row."""
+
+    def __call__(self, u: Any, v: Any) -> Any:
+        return L1()(u, v).squeeze()
+
+    def exact(self, u: np.ndarray, v: np.ndarray) -> Number:
+        return L1().exact(u, v)
+
+
 class Second(Distance):
     """The second argument as it is: no distance of vectors, but of numbers."""
 
@@ -470,6 +480,15 @@ SHAPES = (
         warns=UserWarning,
         warns_match=(r"\[2, 1\]", r"\[1, 2\]", r"\[2, 2\]"),
         modes="jit.save refuses an input that takes no part",
+    ),
+    row(
+        "distances_of_two_ranks",
+        "broadcasting",
+        A[:1],
+        P,
+        N[:1],
+        Squeezed(),
+        modes="a graph does not know which axis to leave out",
     ),
     row("negative_of_one_row_default", "broadcasting", A, P, N[:1], batch=("input", "positive")),
 )

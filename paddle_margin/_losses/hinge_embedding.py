@@ -13,7 +13,7 @@ from paddle_margin._numerics import (
     clamp_passing,
     comparable,
     equal,
-    margin_like,
+    scalar,
     widened,
 )
 from paddle_margin._spellings import torch_names
@@ -82,8 +82,9 @@ def hinge_embedding_loss(
     # float64 inside: a term that float32 cannot hold may have a mean that it can.
     x, y = widened(input, "float64"), comparable(label)
     if not same_shape:
+        # Of unknown dimensions, where() takes two that look alike for equal.
         x, y = broadcast(x, y)
-    hinge = clamp_passing(margin_like(margin, x, working) - x)
+    hinge = clamp_passing(scalar(margin, "float64", working) - x)
     loss = paddle.where(equal(y, 1), x, paddle.where(equal(y, -1), hinge, x + hinge))
     return reduce(loss, reduction, input.dtype, name)
 

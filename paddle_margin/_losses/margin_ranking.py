@@ -11,10 +11,9 @@ from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
 from paddle_margin._numerics import (
     broadcast,
-    broadcast_to,
     filled_like,
     fixed,
-    margin_like,
+    scalar,
     shut,
     widened,
 )
@@ -88,18 +87,15 @@ def margin_ranking_loss(
         return _fused.loss("margin_ranking", (input, other), label, reduction, margin=margin)
     # float64 inside: a label may have more digits than the scores, and a term that float32 cannot
     # hold may have a mean that it can.
-    a, b = widened(input, "float64"), widened(other, "float64")
+    difference = widened(input, "float64") - widened(other, "float64")
     y = widened(label, "float64")
     if not same_shape:
-        a, y = broadcast(broadcast_to(a, b), y)
-        b = broadcast_to(b, y)
-    m = margin_like(margin, a, working)
-    difference = a - b
+        difference, y = broadcast(difference, y)
+    m = scalar(margin, "float64", working)
     # Where the clamp is shut, its 0 must not meet an infinite factor in a gradient.
     z = fixed(m - y * difference)
     passes = z >= 0
-    zero = filled_like(a, 0)
-    lead = paddle.where(passes, y, zero) * paddle.where(passes, difference, zero)
+    lead = paddle.where(passes, y, filled_like(y, 0)) * difference
     loss = paddle.where(passes, m - lead, shut(z))
     return reduce(loss, reduction, dtype, name)
 

@@ -68,7 +68,7 @@ def multi_label_margin_loss(
     working = _checks.working_dtype(input, "input")
     _checks.check_class_label(label)
     _check_shapes(input, label)
-    _checks.check_not_sharded("multi_label_margin_loss", input=input, label=label)
+    _checks.check_not_sharded(input=input, label=label)
     if _fused.serves(input, label):
         *leading, classes = input.shape or [1]
         shape = (math.prod(leading), classes)
@@ -100,12 +100,11 @@ def _sums(x: paddle.Tensor, y: paddle.Tensor, exact: bool) -> paddle.Tensor:
     """
     is_target = paddle.cumsum((y < 0).cast("int64"), axis=1) == 0
     flat = paddle.reshape(is_target, [-1]).cast("int64")
-    at = paddle.reshape(paddle.nonzero(flat), [-1])
+    at = paddle.flatten(paddle.nonzero(flat))
     at = paddle.concat([at, paddle.reshape(paddle.numel(y), [1])])
     classes = class_count(x)
     sample = at // classes
-    label = F.pad(paddle.where(is_target, y, filled_like(y, 0)), [0, 1, 0, 0])
-    label = paddle.gather(paddle.reshape(label, [-1]), at)
+    label = paddle.gather(paddle.reshape(F.pad(y, [0, 1, 0, 0]), [-1]), at)
     samples = F.pad(x, [0, 1, 0, 0])
 
     rows = paddle.gather(samples, sample)

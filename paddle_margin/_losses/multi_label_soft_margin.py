@@ -103,7 +103,7 @@ def multi_label_soft_margin_loss(
             result=leading,
             weight=of_class,
         )
-    x, y = widened(as_rows(input), "float64"), widened(as_rows(label), "float64")
+    x, y = widened(as_rows(input), "float64"), widened(label, "float64")
     if not same_shape:
         x, y = broadcast(x, y)
     terms = _terms(x, y)
@@ -193,7 +193,7 @@ class MultiLabelSoftMarginLoss(MarginLoss):
         _checks.check_reduction(reduction)
         if weight is not None:
             _checks.check_weight(weight)
-        self.register_buffer("weight", weight, persistable=True)
+        self.register_buffer("weight", weight)
         self.reduction = reduction
         self.name = name
 

@@ -125,7 +125,7 @@ def _terms(x: paddle.Tensor, y: paddle.Tensor, margin: paddle.Tensor, exact: boo
 
 
 def _others(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
-    return paddle.arange(class_count(x), dtype="int64") != y
+    return paddle.arange(class_count(x)) != y
 
 
 def _gradient(
@@ -207,7 +207,7 @@ class MultiMarginLoss(MarginLoss):
         _checks.check_positive(p, "p")
         _checks.check_number(margin, "margin")
         _checks.check_class_weight(weight)
-        self.register_buffer("weight", weight, persistable=True)
+        self.register_buffer("weight", weight)
         self.p = p
         self.margin = margin
         self.reduction = reduction

@@ -112,9 +112,9 @@ def triplet_margin_loss(
         )
     order, shift = rounded(p, working), rounded(epsilon, working)
     exact = working == "float64"
-    anchor = widened(as_rows(input), "float64")
-    near = widened(as_rows(positive), "float64")
-    far = widened(as_rows(negative), "float64")
+    # Of each pair one in rows is enough.
+    anchor, far = widened(as_rows(input), "float64"), widened(as_rows(negative), "float64")
+    near = widened(positive, "float64")
     far_distance = pairwise_distance(anchor, far, order, shift, exact)
     if swap:
         # Paddle's minimum shares the gradient of a tie evenly.

@@ -16,8 +16,8 @@ from typing import Any, Callable, Generic, TypeVar
 CRASH, TIME_OUT = "crash", "time-out"
 PATIENCE = 300.0
 """Seconds without a word, after which a child counts as hanging."""
-MEMORY = 8 * 2**30
-"""Bytes that a child may ask for."""
+MEMORY = 24 * 2**30
+"""Bytes that a child may ask for: the stacks of Paddle's threads, a hundred a loss, count whole."""
 
 Task = TypeVar("Task")
 Say = Callable[[str], None]

@@ -9,7 +9,8 @@ both start a test command for each mutant, where starting Paddle costs more than
 Not mutated, because no row can tell: docstrings, annotations and aliases of types, imports,
 ``__all__``, wording of messages (texts with a space and f-strings; the contract asks that they name
 what was expected and received, and the exchange of those two is a mutant), ``stacklevel``, and
-conversions to the type that a value has already (``tuple``, ``list``, ``bool``, ``str``).
+conversions to the type that a value has already (``tuple``, ``list``, ``bool``, ``str``), or to
+one that only forbids writing (``MappingProxyType``).
 """
 
 from __future__ import annotations
@@ -183,8 +184,8 @@ NAMES = {
     "DeprecationWarning": "UserWarning",
 }
 COMMUTATIVE = {"maximum", "minimum", "max", "min", "logical_and", "logical_or"}
-COMMUTATIVE |= {"may_equal", "may_be_equal"}
-CONVERSIONS = {"tuple", "list", "bool", "str", "dict"}
+COMMUTATIVE |= {"may_equal", "may_be_equal", "product_error"}
+CONVERSIONS = {"tuple", "list", "bool", "str", "dict", "MappingProxyType"}
 OTHERS = {"full", "len", "range", "repr", "type", "isinstance", "getattr", "zip", "enumerate"}
 """Functions whose first argument is nothing like their result."""
 MODULES = {"paddle", "F", "np", "math", "inspect", "functools", "warnings", "_checks"}
