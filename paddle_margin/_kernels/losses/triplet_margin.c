@@ -9,7 +9,7 @@ typedef struct {
     double value;
     double scale; /* p = infinity: the elements that tie */
     double largest;
-    int endless; /* an element is infinite: so is the distance, and constant */
+    int endless; /* an element is infinite: the distance is constant, and infinite or NaN */
 } Distance;
 
 enum { ANCHOR, POSITIVE, NEGATIVE };
@@ -64,8 +64,6 @@ static inline Distance measure(const Row *row, int from, int to)
     }
     found.scale = ties;
     found.value = p == 1 ? tree_sum(&sum) : p == 2 ? sqrt(tree_sum(&sum)) : found.largest;
-    if (found.endless)
-        found.value = INFINITY;
     return found;
 }
 
