@@ -13,7 +13,7 @@ from paddle_margin._kernels import library
 BACKENDS = ("auto", "fused", "composed")
 
 _VARIABLE = "PADDLE_MARGIN_BACKEND"
-_UNTRANSLATED = ("_fused.py", "_context.py", "_kernels")
+_UNTRANSLATED = ("_fused.py", "_context.py", "_pages.py", "_kernels")
 
 
 def _find_problem() -> str:

@@ -14,8 +14,12 @@ from paddle.jit.sot.psdb import in_sot
 Shape = tuple[int, ...]
 
 REDUCTIONS = ("none", "mean", "sum")
-_FLOATING = (paddle.float16, paddle.bfloat16, paddle.float32, paddle.float64)
-_INTEGERS = (paddle.int8, paddle.uint8, paddle.int16, paddle.int32, paddle.int64)
+# The frequent ones first: Paddle's own comparison of two dtypes takes 0.4 µs, ``in`` none where
+# they are one object.
+_SINGLE = (paddle.float32, paddle.float16, paddle.bfloat16)
+_FLOATING = (*_SINGLE, paddle.float64)
+_INTEGERS = (paddle.int64, paddle.int32, paddle.int8, paddle.uint8, paddle.int16)
+_REAL = (paddle.float32, *_INTEGERS, paddle.float64, paddle.float16, paddle.bfloat16)
 _TENSORS = (paddle.Tensor, paddle.pir.Value)
 
 UNKNOWN = -1
@@ -63,7 +67,7 @@ def check_reduction(reduction: Any) -> None:
 def check_number(value: Any, name: str) -> None:
     """Raise unless ``value`` is a Python or NumPy number, or a real tensor of one element."""
     if is_tensor(value):
-        if value.dtype not in _FLOATING and value.dtype not in _INTEGERS:
+        if value.dtype not in _REAL:
             reject_type(f"{name} to be a number or a real tensor", describe(value))
         if _is_known(value.shape) and _size(value.shape) != 1:
             reject_value(f"{name} to be a number or a tensor of one element", describe(value))
@@ -102,7 +106,7 @@ def check_margin_not_negative(margin: Any) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (numbers.Real, np.bool_))
+    return isinstance(value, (float, int, numbers.Real, np.bool_))
 
 
 def working_dtype(tensor: Any, name: str) -> str:
@@ -111,11 +115,17 @@ def working_dtype(tensor: Any, name: str) -> str:
     Raises:
         TypeError: ``tensor`` is not a floating tensor.
     """
-    if not is_tensor(tensor) or tensor.dtype not in _FLOATING:
+    if not isinstance(tensor, _TENSORS) or tensor.dtype not in _FLOATING:
         reject_type(
             f"{name} to be a tensor of float16, bfloat16, float32 or float64", describe(tensor)
         )
-    return "float64" if tensor.dtype == paddle.float64 else "float32"
+    return "float32" if tensor.dtype in _SINGLE else "float64"
+
+
+def same_dtype(first: Any, *others: Any) -> bool:
+    """Whether tensors have one dtype."""
+    alike = (first.dtype,)
+    return all([other.dtype in alike for other in others])
 
 
 def result_dtype(**tensors: Any) -> tuple[Any, str]:
@@ -129,18 +139,17 @@ def result_dtype(**tensors: Any) -> tuple[Any, str]:
         working = working_dtype(tensor, name)
         if working == "float64":
             widest = working
-        if dtype is None or dtype == tensor.dtype:
-            dtype = tensor.dtype
-        else:
+        own: Any = tensor.dtype
+        if dtype is None:
+            dtype = own
+        elif own is not dtype and own != dtype:
             dtype = paddle.float64 if widest == "float64" else paddle.float32
     return dtype, widest
 
 
 def check_real_label(label: Any) -> None:
     """Raise a ``TypeError`` unless ``label`` is a tensor of integers, bools or floats."""
-    if not is_tensor(label) or not (
-        label.dtype in _FLOATING or label.dtype in _INTEGERS or label.dtype == paddle.bool
-    ):
+    if not is_tensor(label) or label.dtype not in (*_REAL, paddle.bool):
         reject_type("label to be a tensor of integers, bools or floats", describe(label))
 
 
@@ -152,7 +161,7 @@ def check_class_label(label: Any) -> None:
 
 def check_weight(weight: Any) -> None:
     """Raise a ``TypeError`` unless ``weight`` is a real tensor."""
-    if not is_tensor(weight) or (weight.dtype not in _FLOATING and weight.dtype not in _INTEGERS):
+    if not is_tensor(weight) or weight.dtype not in _REAL:
         reject_type("weight to be None or a real tensor", describe(weight))
 
 
@@ -251,9 +260,10 @@ def check_broadcast(**tensors: paddle.Tensor) -> bool:
     Raises:
         ValueError: their shapes do not fit.
     """
-    shapes = [tuple(tensor.shape) for tensor in tensors.values()]
+    shapes: list[Any] = [tensor.shape for tensor in tensors.values()]
     if shapes.count(shapes[0]) == len(shapes):
         return _is_known(shapes[0])
+    shapes = [tuple(shape) for shape in shapes]
     shape = _broadcast_shape(shapes)
     if shape is None:
         reject_value("shapes that broadcast", _shapes_of(tensors))

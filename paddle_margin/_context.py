@@ -13,6 +13,8 @@ from typing import Any, Optional
 import paddle
 from paddle.autograd import PyLayer
 
+from paddle_margin._kernels import library
+
 _WORD = ctypes.sizeof(ctypes.c_void_p)
 _WORDS = 160
 """The size of a node that is searched; the context is the 116th word of Paddle 3.1 to 3.3."""
@@ -57,33 +59,33 @@ def _search(start: int, words: int, wanted: int) -> Optional[int]:
 
 
 class Keeper:
-    """A hook that puts a context back into its node, unless it is there.
+    """Puts a context back into its node: two hooks around the node.
 
     Args:
         context: that of a ``PyLayer`` that was applied.
     """
 
-    __slots__ = ("_context", "_place")
-
-    offsets: Optional[tuple[int, int]] = None
+    __slots__ = ("_context", "_used")
 
     def __init__(self, context: Any) -> None:
-        assert self.offsets is not None
-        of_node, of_context = self.offsets
-        node = ctypes.c_size_t.from_address(id(context) + of_node).value
         self._context = context
-        self._place = ctypes.c_size_t.from_address(node + of_context)
+        self._used = False
 
-    def __call__(self, gradient: paddle.Tensor) -> None:
-        if not self._place.value:
-            # The reference that the node gives back when it dies.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._context))
-            self._place.value = id(self._context)
+    def before(self, gradient: paddle.Tensor) -> None:
+        """A hook on the result: an error can have kept the other from running."""
+        if self._used:
+            library.put_back(id(self._context))
+        self._used = True
+
+    def after(self, gradient: paddle.Tensor) -> None:
+        """A hook on what the node gives its gradient to."""
+        library.put_back(id(self._context))
 
 
 def problem() -> str:
     """Why contexts cannot be kept, or nothing."""
-    Keeper.offsets = _find()
-    if Keeper.offsets is not None:
+    offsets = _find()
+    if offsets is not None:
+        library.set_offsets(*offsets)
         return ""
     return f"Paddle {paddle.__version__} keeps the context of a PyLayer where it was not found"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import paddle
 from paddle.autograd import PyLayer
+from paddle.jit.sot.psdb import in_sot
 
-from paddle_margin import _backend, _checks
+from paddle_margin import _backend, _checks, _pages
 from paddle_margin._context import Keeper
 from paddle_margin._kernels import Kernel, library
 from paddle_margin._require import release
@@ -35,8 +35,10 @@ _DTYPES = {
 _REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 _PACK = struct.Struct("=10Q6q3d").pack
 """The struct Call of kernel.h."""
+_ABSENT, _NOWHERE = (None, None, None), (0, 0, 0)
 _DONE, _LABEL_OUT_OF_RANGE = 0, 1
 
+_Tensor = paddle.Tensor
 _CPU = paddle.CPUPlace()
 _ONLY_CPU = not (
     paddle.is_compiled_with_cuda()
@@ -44,7 +46,10 @@ _ONLY_CPU = not (
     or paddle.device.get_all_custom_device_type()
 )
 # Paddle 3.1 casts to float16 towards zero, in graphs too: kernels would give another number.
-_UNSERVED = {paddle.float16} if release(paddle.__version__) == (3, 1) else set()
+_UNSERVED = (paddle.float16,) if release(paddle.__version__) == (3, 1) else ()
+_AXES = list(range(16))
+_LARGE = 2**16
+"""Elements from which on fresh memory costs more than what hands out used memory."""
 
 
 def serves(*tensors: Any) -> bool:
@@ -52,10 +57,10 @@ def serves(*tensors: Any) -> bool:
 
     Tensors of other dtypes, and gradients of other tensors than the inputs, are the caller's.
     """
-    if not _backend.uses_kernels():
+    if not _backend.uses_kernels() or in_sot():
         return False
     for tensor in tensors:
-        if not (_checks.has_values(tensor) and tensor.is_dense()) or tensor.is_dist():
+        if not isinstance(tensor, _Tensor) or not tensor.is_dense() or tensor.is_dist():
             return False
         if tensor.dtype in _UNSERVED or not (_ONLY_CPU or tensor.place.is_cpu_place()):
             return False
@@ -76,21 +81,23 @@ class Call:
             function of the gradient of each row's loss, in float64, and of the inputs. ``None``
             for a piecewise linear loss, where the kernel gives the slopes.
         weight: a tensor of the inputs' dtype without a gradient, or ``None``.
+        lowest: the lowest class index that a label may have.
         margin, p, epsilon, swap: the loss's options.
     """
 
     __slots__ = (
+        "_dtype",
         "_gradient",
         "_gradients",
         "_inputs",
         "_kernel",
-        "_label",
+        "_lowest",
         "_options",
         "_reduction",
         "_result",
         "_shape",
+        "_tensors",
         "_versions",
-        "_weight",
         "context",
     )
 
@@ -104,28 +111,29 @@ class Call:
         reduction: str,
         gradient: Optional[Gradient],
         weight: Optional[paddle.Tensor],
+        lowest: int,
         options: tuple[int, float, float, float],
     ) -> None:
         self._kernel = kernel
         self._inputs = inputs
-        self._label = label
-        self._weight = weight
+        self._tensors = (*inputs, *_ABSENT[len(inputs) :], label, weight)
         self._shape = shape
         self._result = result
         self._reduction = reduction
         self._gradient = gradient
+        self._lowest = lowest
         self._options = options
+        self._dtype = _DTYPES[inputs[0].dtype]
         self._gradients: Optional[list[Any]] = None
-        self._versions: Any = None
+        self._versions: Optional[list[int]] = None
         self.context: Any = None
 
     def forward(self, graded: bool) -> paddle.Tensor:
         """The loss; with ``graded`` the gradients too, for an upstream gradient of 1."""
         each = self._reduction == "none"
-        dtype = self._inputs[0].dtype
-        loss = _empty(self._result if each else [], dtype)
+        loss = self._empty(self._result if each else [])
         if graded:
-            self._versions = [tensor.inplace_version for tensor in self._tensors()]
+            self._versions = self._written()
             if not each:
                 self._gradients = self._places()
         self._run(loss, self._gradients, None)
@@ -136,14 +144,12 @@ class Call:
         if paddle.is_grad_enabled():
             return self._differentiable(upstream)
         gradients, self._gradients = self._gradients, None
-        one = gradients is not None and library.is_one(upstream.data_ptr(), _DTYPES[upstream.dtype])
-        if not one:
+        if gradients is None or not library.is_one(upstream.data_ptr(), self._dtype):
             # Memory that was handed out may have changed since.
             self._check_versions()
             if gradients is None:
                 gradients = self._places()
             self._run(None, gradients, upstream.contiguous())
-        assert gradients is not None
         return gradients[0] if len(gradients) == 1 else tuple(gradients)
 
     def _differentiable(self, upstream: paddle.Tensor) -> Any:
@@ -175,42 +181,42 @@ class Call:
             self._reduction = reduction
         return [None if slope is None else slope.cast("float64") for slope in slopes]
 
-    def _tensors(self) -> list[paddle.Tensor]:
-        others = (self._label, self._weight)
-        return [*self._inputs, *[tensor for tensor in others if tensor is not None]]
+    def _written(self) -> list[int]:
+        """How many times each tensor was written to in place."""
+        return [tensor._inplace_version() for tensor in self._tensors if tensor is not None]
 
     def _check_versions(self) -> None:
-        for tensor, version in zip(self._tensors(), self._versions):
-            if tensor.inplace_version != version:
-                raise RuntimeError(
-                    "Expected the arguments of the loss unchanged until its gradient is computed, "
-                    "received one that was written to in place."
-                )
+        if self._written() != self._versions:
+            raise RuntimeError(
+                "Expected the arguments of the loss unchanged until its gradient is computed, "
+                "received one that was written to in place."
+            )
 
     def _places(self) -> list[Any]:
         return [
-            None if tensor.stop_gradient else _empty(tensor.shape, tensor.dtype)
-            for tensor in self._inputs
+            None if tensor.stop_gradient else self._empty(tensor.shape) for tensor in self._inputs
         ]
+
+    def _empty(self, shape: Sequence[int]) -> paddle.Tensor:
+        rows, columns = self._shape
+        if rows * columns < _LARGE or math.prod(shape) < _LARGE:
+            return paddle._C_ops.empty(shape, self._inputs[0].dtype, _CPU)
+        return _pages.empty(shape, self._dtype)
 
     def _run(self, loss: Any, gradients: Optional[list[Any]], upstream: Any) -> None:
         # Kept until the kernel is done: a copy of a strided tensor dies with its last name.
-        inputs = [_contiguous(tensor) for tensor in self._inputs]
-        label, weight = _contiguous(self._label), _contiguous(self._weight)
-        pointers = [tensor.data_ptr() for tensor in inputs] + [0] * (3 - len(inputs))
-        places = [_pointer(tensor) for tensor in gradients or ()]
+        copies: list[Any] = []
+        label = self._tensors[3]
         swap, margin, p, epsilon = self._options
         error = self._kernel(
             _PACK(
-                *pointers,
-                _pointer(label),
-                _pointer(weight),
-                _pointer(loss),
-                *places,
-                *[0] * (3 - len(places)),
-                _pointer(upstream),
+                *[_address(tensor, copies) for tensor in self._tensors],
+                0 if loss is None else loss.data_ptr(),
+                *[0 if tensor is None else tensor.data_ptr() for tensor in gradients or _ABSENT],
+                *_NOWHERE[len(gradients or _ABSENT) :],
+                0 if upstream is None else upstream.data_ptr(),
                 *self._shape,
-                _DTYPES[inputs[0].dtype],
+                self._dtype,
                 0 if label is None else _DTYPES[label.dtype],
                 _REDUCTIONS[self._reduction],
                 swap,
@@ -220,23 +226,10 @@ class Call:
             )
         )
         if error == _LABEL_OUT_OF_RANGE:
-            raise _LabelOutOfRange
+            # Nothing was read or written there.
+            _checks.check_class_range(label, self._lowest, self._shape[1])
         if error != _DONE:
             raise MemoryError("Expected memory for the sums of the loss, received none.")
-
-
-class _LabelOutOfRange(Exception):
-    """A kernel met a label that it has no class for; nothing was read or written there."""
-
-
-@contextmanager
-def labels_within(label: paddle.Tensor, lowest: int, classes: int) -> Iterator[None]:
-    """Have a kernel look at class indices; arguments as ``_checks.check_class_range``."""
-    try:
-        yield
-    except _LabelOutOfRange:
-        _checks.check_class_range(label, lowest, classes)
-        raise
 
 
 class _Graded(PyLayer):
@@ -263,6 +256,7 @@ def loss(
     shape: Optional[tuple[int, int]] = None,
     result: Optional[Sequence[int]] = None,
     weight: Optional[paddle.Tensor] = None,
+    lowest: int = 0,
     margin: float = 0.0,
     p: float = 0.0,
     epsilon: float = 0.0,
@@ -284,21 +278,20 @@ def loss(
         reduction,
         gradient,
         weight,
+        lowest,
         (swap, margin, p, epsilon),
     )
-    if not paddle.is_grad_enabled() or all([tensor.stop_gradient for tensor in inputs]):
+    constant = [tensor.stop_gradient for tensor in inputs]
+    if all(constant) or not paddle.is_grad_enabled():
         return call.forward(graded=False)
-    inputs = list(inputs)
-    index = [tensor.stop_gradient for tensor in inputs].index(False)
-    # A view, so that no hook is left on what belongs to the caller.
-    axes = list(range(len(inputs[index].shape)))
-    view = inputs[index] = paddle._C_ops.transpose(inputs[index], axes)
-    graded: Any = _Graded.apply(call, *inputs)
+    # A view of the first that has a gradient, so that no hook is left on what is the caller's.
+    index = constant.index(False)
+    view: Any = paddle._C_ops.transpose(inputs[index], _AXES[: len(dimensions)])
+    graded: Any = _Graded.apply(call, *inputs[:index], view, *inputs[index + 1 :])
     keeper = Keeper(call.context)
     call.context = None
-    view.register_hook(keeper)
-    # An error can keep the view's from running.
-    graded.register_hook(keeper)
+    view._register_grad_hook(keeper.after)
+    graded._register_grad_hook(keeper.before)
     return graded
 
 
@@ -308,13 +301,12 @@ def _scaled(slope: paddle.Tensor, of_row: paddle.Tensor) -> paddle.Tensor:
     return paddle.reshape(slope * of_row, slope.shape)
 
 
-def _empty(shape: Sequence[int], dtype: paddle.dtype) -> paddle.Tensor:
-    return paddle._C_ops.empty(shape, dtype, _CPU)
-
-
-def _contiguous(tensor: Any) -> Any:
-    return tensor if tensor is None or tensor.is_contiguous() else tensor.contiguous()
-
-
-def _pointer(tensor: Any) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+def _address(tensor: Any, copies: list[Any]) -> int:
+    """Where a tensor's numbers are, one after the other; a copy's where its own are not."""
+    if tensor is None:
+        return 0
+    if not tensor.is_contiguous():
+        tensor = tensor.contiguous()
+        copies.append(tensor)
+    address: int = tensor.data_ptr()
+    return address

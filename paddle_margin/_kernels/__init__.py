@@ -44,8 +44,22 @@ class Library:
         except (OSError, AttributeError) as error:
             self.problem = f"{found[0].name} cannot be loaded: {error}"
             return
+        # With Python's lock held, as it counts references.
+        held = ctypes.PyDLL(str(found[0]))
+        held.set_counter(ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p))
+        self.put_back = held.put_back
+        self.put_back.argtypes = [ctypes.c_void_p]
+        self.set_offsets = held.set_offsets
+        self.set_offsets.argtypes = [ctypes.c_int64, ctypes.c_int64]
         self.is_one = self._dll.is_one
         self.is_one.argtypes = [ctypes.c_void_p, ctypes.c_int64]
+        self.lend = self._dll.lend
+        self.lend.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_char_p]
+        self.lend.restype = ctypes.c_void_p
+        self.set_page_limit = self._dll.set_page_limit
+        self.set_page_limit.argtypes = [ctypes.c_int64]
+        self.kept_bytes = self._dll.kept_bytes
+        self.kept_bytes.restype = ctypes.c_int64
         self.set_threads(_threads())
 
     def kernel(self, stem: str) -> Kernel:

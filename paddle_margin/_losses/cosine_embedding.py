@@ -92,7 +92,7 @@ def cosine_embedding_loss(
     _check_shapes(input1, input2, label)
     rows = input1.shape[0] if len(input1.shape) == 2 else 1
     if (
-        input1.dtype == input2.dtype
+        _checks.same_dtype(input1, input2)
         and input1.shape == input2.shape
         and label.shape in ([rows], [])
         and not _checks.is_tensor(margin)

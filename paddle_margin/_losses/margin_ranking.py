@@ -79,7 +79,7 @@ def margin_ranking_loss(
     same_shape = _checks.check_broadcast(input=input, other=other, label=label)
     if (
         same_shape
-        and input.dtype == other.dtype
+        and _checks.same_dtype(input, other)
         and label.stop_gradient
         and not _checks.is_tensor(margin)
         and _fused.serves(input, other, label)

@@ -72,15 +72,15 @@ def multi_label_margin_loss(
     if _fused.serves(input, label):
         *leading, classes = input.shape or [1]
         shape = (math.prod(leading), classes)
-        with _fused.labels_within(label, -1, classes):
-            return _fused.loss(
-                "multi_label_margin",
-                (input,),
-                label,
-                reduction,
-                shape=shape,
-                result=leading,
-            )
+        return _fused.loss(
+            "multi_label_margin",
+            (input,),
+            label,
+            reduction,
+            shape=shape,
+            result=leading,
+            lowest=-1,
+        )
     x, y = widened(as_rows(input), "float64"), as_rows(label).cast("int64")
     _checks.check_class_range(y, -1, x.shape[1])
     # inf - inf is no term, so a NaN that came in is passed on by itself.

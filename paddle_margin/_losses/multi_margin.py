@@ -85,19 +85,18 @@ def multi_margin_loss(
     ):
         of_class = None if weight is None else weight.cast(input.dtype)
         gradient = partial(_gradient, label, margin, of_class) if p == 2 else None
-        with _fused.labels_within(label, 0, classes):
-            return _fused.loss(
-                "multi_margin",
-                (input,),
-                label,
-                reduction,
-                gradient,
-                shape=(rows, classes),
-                result=label.shape and [rows],
-                weight=of_class,
-                margin=margin,
-                p=p,
-            )
+        return _fused.loss(
+            "multi_margin",
+            (input,),
+            label,
+            reduction,
+            gradient,
+            shape=(rows, classes),
+            result=label.shape and [rows],
+            weight=of_class,
+            margin=margin,
+            p=p,
+        )
     _checks.check_class_range(label, 0, classes)
     x, y = widened(as_rows(input), "float64"), _column(label)
     # float64 inside: the sum over the classes and the differences cost no accuracy then.

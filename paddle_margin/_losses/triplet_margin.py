@@ -88,7 +88,7 @@ def triplet_margin_loss(
     _checks.check_same_rank(input=input, positive=positive, negative=negative)
     if (
         p in (1, 2, float("inf"))
-        and input.dtype == positive.dtype == negative.dtype
+        and _checks.same_dtype(input, positive, negative)
         and input.shape == positive.shape == negative.shape
         and not _checks.is_tensor(margin)
         and _fused.serves(input, positive, negative)
