@@ -18,8 +18,8 @@ FLAGS += ["-g0", "-Wall"]
 INSTRUCTION_SETS = {"baseline": []}
 if platform.machine().lower() in ("x86_64", "amd64"):
     avx512 = [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl")]
-    INSTRUCTION_SETS["avx2"] = ["-mavx2"]
-    INSTRUCTION_SETS["avx512"] = [*avx512, "-mprefer-vector-width=512"]
+    INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
+    INSTRUCTION_SETS["avx512"] = [*avx512, "-mfma", "-mprefer-vector-width=512"]
 
 
 class BuildKernels(build_ext):

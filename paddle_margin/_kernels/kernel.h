@@ -105,6 +105,14 @@ static inline double sum_in_groups(const double *terms, int64_t n)
 
 /* The sum of at most BLOCK terms in 32 lanes, which any vector unit adds alike. */
 enum { LANES = 32 };
+static inline double sum_of_lanes(double *lanes)
+{
+    for (int width = LANES / 2; width; width /= 2)
+        for (int lane = 0; lane < width; lane++)
+            lanes[lane] += lanes[lane + width];
+    return lanes[0];
+}
+
 static inline double sum_in_lanes(const double *terms, int64_t n)
 {
     double lanes[LANES] = {0};
@@ -114,10 +122,7 @@ static inline double sum_in_lanes(const double *terms, int64_t n)
             lanes[lane] += terms[i + lane];
     for (int lane = 0; i < n; i++, lane++)
         lanes[lane] += terms[i];
-    for (int width = LANES / 2; width; width /= 2)
-        for (int lane = 0; lane < width; lane++)
-            lanes[lane] += lanes[lane + width];
-    return lanes[0];
+    return sum_of_lanes(lanes);
 }
 
 /* The sum of a block: float64 results as Paddle's operators add them, others as is fastest. */

@@ -12,11 +12,12 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
     int64_t size = call->columns, offset = row * size;
     Tree of_a = {{0}, {0}}, of_b = {{0}, {0}}, of_both = {{0}, {0}};
     double y = *load_signs(call->label, call->label_dtype, row, 1, &sign);
-    int counts = y == 1 || y == -1;
+    const double *a = NULL, *b = NULL;
+    int counts = y == 1 || y == -1, graded = call->gradients[0] || call->gradients[1];
     for (int64_t begin = 0; begin < size && counts; begin += BLOCK) {
         int64_t n = size - begin < BLOCK ? size - begin : BLOCK;
-        const double *a = load(call->inputs[0], call->dtype, offset + begin, n, first);
-        const double *b = load(call->inputs[1], call->dtype, offset + begin, n, second);
+        a = load(call->inputs[0], call->dtype, offset + begin, n, first);
+        b = load(call->inputs[1], call->dtype, offset + begin, n, second);
         for (int64_t i = 0; i < n; i++)
             products[i] = a[i] * a[i];
         tree_add(&of_a, BLOCK_LEVEL, sum_block(call, products, n));
@@ -41,18 +42,19 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
     }
     slope = slope == 0 ? 0 : slope * upstream;
     double of_product = slope / norms, of_norms = -slope * cosine / norms;
-    for (int input = 0; input < 2; input++) {
-        void *gradients = call->gradients[input];
-        double norm = input ? norm_b : norm_a, other_norm = input ? norm_a : norm_b;
-        double of_square = of_norms * other_norm * 0.5 / norm;
-        if (!gradients)
-            continue;
-        for (int64_t begin = 0; begin < size; begin += BLOCK) {
-            int64_t n = size - begin < BLOCK ? size - begin : BLOCK;
-            const double *own =
-                load(call->inputs[input], call->dtype, offset + begin, n, first);
-            const double *other =
-                load(call->inputs[!input], call->dtype, offset + begin, n, second);
+    for (int64_t begin = 0; begin < size && graded; begin += BLOCK) {
+        int64_t n = size - begin < BLOCK ? size - begin : BLOCK;
+        if (size > BLOCK || !counts) { /* otherwise both are still there */
+            a = load(call->inputs[0], call->dtype, offset + begin, n, first);
+            b = load(call->inputs[1], call->dtype, offset + begin, n, second);
+        }
+        for (int input = 0; input < 2; input++) {
+            void *gradients = call->gradients[input];
+            const double *own = input ? b : a, *other = input ? a : b;
+            double norm = input ? norm_b : norm_a, other_norm = input ? norm_a : norm_b;
+            double of_square = of_norms * other_norm * 0.5 / norm;
+            if (!gradients)
+                continue;
             for (int64_t i = 0; i < n; i++) {
                 double square = of_square * own[i];
                 /* In the order in which Paddle adds the operators' gradients. */

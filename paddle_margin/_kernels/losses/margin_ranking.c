@@ -4,20 +4,11 @@
 #define STEM margin_ranking
 #define LOAD_LABEL load
 
-static inline void terms(const Call *call, const double *a, const double *b, const double *y,
-                         int64_t n, double *loss, double *slope)
+static inline double term(double margin, double a, double b, double y, double *slope)
 {
-    double margin = rounded(call, call->margin);
-    for (int64_t i = 0; i < n; i++) {
-        double z = margin - y[i] * (a[i] - b[i]);
-        loss[i] = z < 0 ? 0 : z; /* NaN stays */
-    }
-    if (!slope)
-        return;
-    for (int64_t i = 0; i < n; i++) {
-        double z = margin - y[i] * (a[i] - b[i]);
-        slope[i] = z >= 0 ? -y[i] : 0; /* passes at 0, shut for NaN */
-    }
+    double z = margin - y * (a - b);
+    *slope = z >= 0 ? -y : 0; /* passes at 0, shut for NaN */
+    return z < 0 ? 0 : z;     /* NaN stays */
 }
 
 #include "elementwise.h"

@@ -5,19 +5,20 @@
 
 #define STEM multi_label_soft_margin
 
-/* The terms of n classes and their slopes: as log(1 + exp(-|x|)) plus a multiple of x, which
- * costs no accuracy for any label. */
-static inline void do_block(const double *x, const double *y, int64_t n, double *terms,
-                            double *slopes)
+/* The terms of n classes, and their slopes unless NULL: as log(1 + exp(-|x|)) plus a multiple of
+ * x, which costs no accuracy for any label. */
+static inline void do_block(const double *restrict x, const double *restrict y, int64_t n,
+                            double *restrict terms, double *restrict slopes)
 {
     for (int64_t i = 0; i < n; i++) {
-        double e = exp_of_negative(-fabs(x[i]));
+        double large, e = exp_of_negative(-fabs(x[i])), log = log_of_1_plus(e, &large);
         double multiple = x[i] < 0 ? -y[i] : 1 - y[i];
         /* A class that is certain has loss 0: a factor of 0 must not meet infinity. An infinite
          * label has infinite losses of both signs: y - y is NaN then. */
-        terms[i] = log_of_1_plus(e) + (multiple == 0 ? 0 : multiple * x[i]) + (y[i] - y[i]);
-        double small = e / (1 + e), large = 1 / (1 + e);
-        slopes[i] = (1 - y[i]) * (x[i] < 0 ? small : large) - y[i] * (x[i] < 0 ? large : small);
+        terms[i] = log + (multiple == 0 ? 0 : multiple * x[i]) + (y[i] - y[i]);
+        double small = e * large;
+        if (slopes)
+            slopes[i] = (1 - y[i]) * (x[i] < 0 ? small : large) - y[i] * (x[i] < 0 ? large : small);
     }
 }
 
@@ -32,7 +33,10 @@ static inline int do_row(const Call *call, int64_t row, double upstream, double 
         const double *x = load(call->inputs[0], call->dtype, first + begin, n, scores);
         const double *y = load(call->label, call->label_dtype, first + begin, n, labels);
         const double *w = NULL;
-        do_block(x, y, n, terms, slopes);
+        if (call->gradients[0])
+            do_block(x, y, n, terms, slopes);
+        else
+            do_block(x, y, n, terms, NULL);
         if (call->weight) {
             w = load(call->weight, call->dtype, begin, n, weights);
             for (int64_t i = 0; i < n; i++)

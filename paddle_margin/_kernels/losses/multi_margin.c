@@ -4,45 +4,73 @@
 
 #define STEM multi_margin
 
-/* The terms of n classes and their slopes, the target's too, which the caller takes out. */
-static inline void do_block(const double *x, int64_t n, double target, double margin, int every,
-                            int square, double scale, double *terms, double *slopes)
+/* What the terms of a row have in common. */
+typedef struct {
+    double target, margin, scale;
+    int every; /* NaN came in: every term is NaN */
+} Row;
+
+static inline double term(const Row *row, double x, int *kept)
 {
-    /* inf - inf is no term: only a NaN that came in is passed on. */
-    if (square)
-        for (int64_t j = 0; j < n; j++) {
-            double z = (x[j] - target) + margin;
-            int kept = (z > 0) | (x[j] != x[j]) | every;
-            terms[j] = kept ? z * z : 0;
-            slopes[j] = kept ? scale * z + scale * z : 0;
-        }
-    else
-        for (int64_t j = 0; j < n; j++) {
-            double z = (x[j] - target) + margin;
-            int kept = (z > 0) | (x[j] != x[j]) | every;
-            terms[j] = kept ? z : 0;
-            slopes[j] = kept ? scale : 0;
-        }
+    double z = (x - row->target) + row->margin;
+    *kept = (z > 0) | (x != x) | row->every; /* inf - inf is no term: only a NaN that came in is */
+    return z;
 }
 
-static inline int do_row(const Call *call, int64_t row, double upstream, double *loss)
+/* The terms of n classes and their slopes unless NULL, the target's too, which the caller takes
+ * out. Of floats as they are, so that there is one pass less. */
+#define DO_BLOCK(NAME, TYPE)                                                              \
+    static inline void NAME(const Row *row, const TYPE *restrict x, int64_t n, int square, \
+                            double *restrict terms, double *restrict slopes)              \
+    {                                                                                     \
+        Row one = *row;                                                                   \
+        for (int64_t j = 0; j < n; j++) {                                                 \
+            int kept;                                                                     \
+            double z = term(&one, x[j], &kept);                                           \
+            terms[j] = !kept ? 0 : square ? z * z : z;                                    \
+            if (slopes)                                                                   \
+                slopes[j] = !kept ? 0 : square ? one.scale * z + one.scale * z : one.scale; \
+        }                                                                                 \
+    }
+DO_BLOCK(do_floats, float)
+DO_BLOCK(do_doubles, double)
+
+/* As above, of any input; each way is compiled without the others' work. */
+static inline void do_block(const Call *call, const Row *row, int64_t begin, int64_t n,
+                            double *scores, double *terms, double *slopes)
+{
+    int square = call->p == 2;
+    if (call->dtype != FLOAT32) {
+        do_doubles(row, load(call->inputs[0], call->dtype, begin, n, scores), n, square, terms, slopes);
+        return;
+    }
+    const float *x = (const float *)call->inputs[0] + begin;
+    if (slopes && square)
+        do_floats(row, x, n, 1, terms, slopes);
+    else if (slopes)
+        do_floats(row, x, n, 0, terms, slopes);
+    else if (square)
+        do_floats(row, x, n, 1, terms, NULL);
+    else
+        do_floats(row, x, n, 0, terms, NULL);
+}
+
+static inline int do_row(const Call *call, int64_t index, double upstream, double *loss)
 {
     double scores[BLOCK], terms[BLOCK], slopes[BLOCK], buffer = 0, weight = 1;
-    int64_t classes = call->columns, first = row * classes, label = class_at(call, row);
+    int64_t classes = call->columns, first = index * classes, label = class_at(call, index);
     if (label < 0 || label >= classes)
         return LABEL_OUT_OF_RANGE;
     double target = *load(call->inputs[0], call->dtype, first + label, 1, &buffer);
     double margin = rounded(call, call->margin), of_target = 0;
-    int every = target != target || margin != margin;
     if (call->weight)
         weight = *load(call->weight, call->dtype, label, 1, &buffer);
-    double scale = upstream * weight / (double)classes;
+    Row row = {target, margin, upstream * weight / (double)classes, target != target || margin != margin};
     void *gradients = call->gradients[0];
     Tree sum = {{0}, {0}}, slope = {{0}, {0}};
     for (int64_t begin = 0; begin < classes; begin += BLOCK) {
         int64_t n = classes - begin < BLOCK ? classes - begin : BLOCK;
-        const double *x = load(call->inputs[0], call->dtype, first + begin, n, scores);
-        do_block(x, n, target, margin, every, call->p == 2, scale, terms, slopes);
+        do_block(call, &row, first + begin, n, scores, terms, gradients ? slopes : NULL);
         if (label >= begin && label < begin + n && target == target) {
             terms[label - begin] = 0;
             slopes[label - begin] = 0;

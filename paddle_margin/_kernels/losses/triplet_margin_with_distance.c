@@ -4,19 +4,12 @@
 #define STEM triplet_margin_with_distance
 #define LOAD_LABEL load
 
-static inline void terms(const Call *call, const double *near, const double *far,
-                         const double *none, int64_t n, double *loss, double *slope)
+static inline double term(double margin, double near, double far, double none, double *slope)
 {
-    double margin = rounded(call, call->margin);
+    double z = (near - far) + margin;
     (void)none;
-    for (int64_t i = 0; i < n; i++) {
-        double z = (near[i] - far[i]) + margin;
-        loss[i] = z < 0 ? 0 : z; /* NaN stays */
-    }
-    if (!slope)
-        return;
-    for (int64_t i = 0; i < n; i++)
-        slope[i] = (near[i] - far[i]) + margin >= 0; /* passes at 0 */
+    *slope = z >= 0;      /* passes at 0 */
+    return z < 0 ? 0 : z; /* NaN stays */
 }
 
 #include "elementwise.h"
