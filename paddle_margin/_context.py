@@ -2,7 +2,8 @@
 
 A ``PyLayer``'s node drops its context at the end of its first ``backward()`` and reads it again in
 the next, ``retain_graph`` or not: the process ends. Here the context is put back, by a hook that
-runs right after the node.
+runs right after the node. So a second ``backward()`` of a graph that was not retained, an error of
+Paddle's own operators, gives the gradient once more where the loss is all of the graph.
 """
 
 from __future__ import annotations
@@ -59,26 +60,18 @@ def _search(start: int, words: int, wanted: int) -> Optional[int]:
 
 
 class Keeper:
-    """Puts a context back into its node: two hooks around the node.
+    """A hook that puts a context back into its node, unless it is there.
 
     Args:
         context: that of a ``PyLayer`` that was applied.
     """
 
-    __slots__ = ("_context", "_used")
+    __slots__ = ("_context",)
 
     def __init__(self, context: Any) -> None:
         self._context = context
-        self._used = False
 
-    def before(self, gradient: paddle.Tensor) -> None:
-        """A hook on the result: an error can have kept the other from running."""
-        if self._used:
-            library.put_back(id(self._context))
-        self._used = True
-
-    def after(self, gradient: paddle.Tensor) -> None:
-        """A hook on what the node gives its gradient to."""
+    def __call__(self, gradient: paddle.Tensor) -> None:
         library.put_back(id(self._context))
 
 

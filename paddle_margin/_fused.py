@@ -47,7 +47,8 @@ _ONLY_CPU = not (
 )
 # Paddle 3.1 casts to float16 towards zero, in graphs too: kernels would give another number.
 _UNSERVED = (paddle.float16,) if release(paddle.__version__) == (3, 1) else ()
-_AXES = list(range(16))
+_MARK = paddle.zeros([])
+"""A copy of it has the hook that runs right after the node of a graded call."""
 _LARGE = 2**16
 """Elements from which on fresh memory costs more than what hands out used memory."""
 
@@ -150,7 +151,7 @@ class Call:
             if gradients is None:
                 gradients = self._places()
             self._run(None, gradients, upstream.contiguous())
-        return gradients[0] if len(gradients) == 1 else tuple(gradients)
+        return gradients
 
     def _differentiable(self, upstream: paddle.Tensor) -> Any:
         """The gradients as tensors that have gradients themselves.
@@ -169,7 +170,7 @@ class Call:
             None if tensor.stop_gradient else rounded_result(gradient, tensor.dtype)
             for tensor, gradient in zip(self._inputs, found)
         ]
-        return gradients[0] if len(gradients) == 1 else tuple(gradients)
+        return gradients
 
     def _slopes(self) -> list[Any]:
         """The gradients of the sum of all losses, as constants in float64."""
@@ -233,17 +234,24 @@ class Call:
 
 
 class _Graded(PyLayer):
-    """A call with gradients."""
+    """A call with gradients.
+
+    All tensors that have one are a single argument, a list: of several arguments Paddle's ``grad``
+    takes none of the gradients unless it takes all. ``no_grad_vars`` would refuse the same of the
+    first of the list, so that this is the mark; the mark is the last too, as what runs first after
+    a node is what it gives its last gradient to.
+    """
 
     @staticmethod
-    def forward(ctx: Any, call: Call, *inputs: paddle.Tensor) -> paddle.Tensor:
+    def forward(ctx: Any, call: Call, tensors: list[paddle.Tensor]) -> paddle.Tensor:
         ctx.call = call
         call.context = ctx
         return call.forward(graded=True)
 
     @staticmethod
     def backward(ctx: Any, upstream: paddle.Tensor) -> Any:
-        return ctx.call.backward(upstream)
+        gradients = [each for each in ctx.call.backward(upstream) if each is not None]
+        return [None, *gradients, _MARK]
 
 
 def loss(
@@ -281,18 +289,15 @@ def loss(
         lowest,
         (swap, margin, p, epsilon),
     )
-    constant = [tensor.stop_gradient for tensor in inputs]
-    if all(constant) or not paddle.is_grad_enabled():
+    graded = [tensor for tensor in inputs if not tensor.stop_gradient]
+    if not graded or not paddle.is_grad_enabled():
         return call.forward(graded=False)
-    # A view of the first that has a gradient, so that no hook is left on what is the caller's.
-    index = constant.index(False)
-    view: Any = paddle._C_ops.transpose(inputs[index], _AXES[: len(dimensions)])
-    graded: Any = _Graded.apply(call, *inputs[:index], view, *inputs[index + 1 :])
-    keeper = Keeper(call.context)
+    mark: Any = _MARK.detach()
+    mark.stop_gradient = False
+    loss = _Graded.apply(call, [mark, *graded, mark])
+    mark._register_grad_hook(Keeper(call.context))
     call.context = None
-    view._register_grad_hook(keeper.after)
-    graded._register_grad_hook(keeper.before)
-    return graded
+    return loss
 
 
 def _scaled(slope: paddle.Tensor, of_row: paddle.Tensor) -> paddle.Tensor:

@@ -181,7 +181,8 @@ class TestKernels(unittest.TestCase):
         example = Example(name, 4, 3, dtype)
         with patch.object(_fused, "loss", side_effect=_fused.loss) as called, backend("fused"):
             example()
-        expected = 0 if name in LOGISTIC and dtype == "float64" else 1
+        unserved = getattr(paddle, dtype) in _fused._UNSERVED
+        expected = 0 if unserved or (name in LOGISTIC and dtype == "float64") else 1
         self.assertEqual(called.call_count, expected)
 
     @parameterized.expand([(name,) for name in LOSSES])
@@ -248,12 +249,46 @@ class TestGradients(unittest.TestCase):
             again = paddle.grad(loss, self.input, retain_graph=True)[0]
             np.testing.assert_array_equal(again.numpy(), once)
 
-    def test_backward_through_a_freed_graph_is_paddles_error(self) -> None:
+    def test_a_graph_that_was_not_retained_gives_its_gradient_once_more(self) -> None:
         loss = self.example()
         loss.backward()
+        once = self.input.grad.numpy().copy()
+        for times in (2, 3):
+            loss.backward()
+            np.testing.assert_array_equal(self.input.grad.numpy(), times * once)
+
+    @parameterized.expand([(name,) for name in LOSSES])
+    def test_each_input_has_its_gradient_alone(self, name: str) -> None:
+        example = Example(name, 5, 33, "float32")
+        loss = example()
+        together = paddle.grad(loss, example.inputs, retain_graph=True)
+        for index, input in enumerate(example.inputs):
+            others = [other for other in example.inputs if other is not input] or None
+            # Paddle's process ends where all that a list's tensor came from is made constant, as
+            # in paddle.stack([near, far]) too.
+            for constant in (None, None if "distance" in name else others):
+                (alone,) = paddle.grad(loss, input, retain_graph=True, no_grad_vars=constant)
+                np.testing.assert_array_equal(alone.numpy(), together[index].numpy())
+        loss.backward()
+        for input, gradient in zip(example.inputs, together):
+            np.testing.assert_array_equal(input.grad.numpy(), gradient.numpy())
+
+    def test_a_failing_hook_leaves_a_graph_that_can_be_used(self) -> None:
+        loss = self.example()
+        expected = paddle.grad(loss, self.input, retain_graph=True)[0].numpy()
+
+        def fail(gradient: paddle.Tensor) -> None:
+            raise ArithmeticError("not this time")
+
+        hook = self.input.register_hook(fail)
+        with self.assertRaises(Exception):  # noqa: B017  (which, differs between Paddles)
+            loss.backward(retain_graph=True)
+        hook.remove()
         for _ in range(2):
-            with self.assertRaises(SystemError):
-                loss.backward()
+            received = paddle.grad(loss, self.input, retain_graph=True)[0]
+            np.testing.assert_array_equal(received.numpy(), expected)
+        loss.backward()
+        np.testing.assert_array_equal(self.input.grad.numpy(), expected)
 
     def test_nothing_outlives_the_loss(self) -> None:
         loss = self.example()
