@@ -3,7 +3,8 @@
 python scripts/benchmark.py                      everything; torch's part where it is installed
 python scripts/benchmark.py --quick              under a minute
 python scripts/benchmark.py --only multi_margin --against paddle.nn --against torch
-python scripts/benchmark.py --json new.json --compare old.json --readme
+python scripts/benchmark.py --json new.json --compare old.json
+python scripts/benchmark.py --readme             the tables of the READMEs, the picture, the JSON
 
 Each contender is a process of its own, and they take turns on each case, so that what else the
 machine does falls on all alike: a ratio of two medians of one run says something, a time alone
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any, Optional
 
 import pages
+from bench import picture
 from bench.cases import BOTH, PASSES, Case, cases
 from bench.worker import CONTENDERS
 from rich.console import Console
@@ -37,6 +39,8 @@ MAPPED = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2*
 """What has glibc keep freed memory."""
 OURS = "fused"
 ROUNDS = 5
+KEPT = Path(__file__).parent / "bench"
+"""Where the last run of --readme is kept."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,18 @@ def document(results: Results, options: argparse.Namespace) -> str:
     return json.dumps(made, indent=1) + "\n"
 
 
+def keep(results: Results, options: argparse.Namespace, names: Sequence[str]) -> None:
+    """Write the picture and the JSON beside it."""
+    stem = "mapped" if options.mapped else "fresh"
+    steps: dict[str, dict[str, float]] = {}
+    for (case, which, name), timing in results.items():
+        if which == BOTH and case.shape == picture.LARGE[len(case.shape)]:
+            steps.setdefault(f"{case.stem}, {case.size}", {})[name] = timing.median
+    title = f"float32, mean, {os.cpu_count()} processors, {stem} memory"
+    pages.write(KEPT / f"{stem}.svg", picture.draw(steps, names, title))
+    pages.write(KEPT / f"{stem}.json", document(results, options))
+
+
 def compare(results: Results, path: Path, console: Console) -> None:
     """Say where the ratio of the fused form to paddle.nn became another by a quarter."""
     old: Results = {}
@@ -205,7 +221,7 @@ def _options(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="of each round of each contender")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="what --json wrote before")
-    parser.add_argument("--readme", action="store_true", help="write the tables of the READMEs")
+    parser.add_argument("--readme", action="store_true", help="write what the READMEs show")
     options = parser.parse_args(argv)
     if not options.against:
         options.against = [name for name in CONTENDERS if name != OURS]
@@ -232,7 +248,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         pages.write(options.json, document(results, options))
     if options.readme:
         command = " ".join(["python", "scripts/benchmark.py", *(argv or sys.argv[1:])])
-        pages.update("benchmark", markdown(lines, options.against, command))
+        part = "benchmark, mapped" if options.mapped else "benchmark"
+        pages.update(part, markdown(lines, options.against, command))
+        keep(results, options, names)
     return 0
 
 

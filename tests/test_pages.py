@@ -216,3 +216,24 @@ class TestSettings(unittest.TestCase):
         kept = int(said.rpartition("faults")[2])
         self.assertGreater(without, 10_000)
         self.assertLess(kept, 1_000)
+
+    def test_a_step_takes_the_memory_of_its_gradient(self) -> None:
+        if library.problem or not Path("/proc/self/clear_refs").exists():
+            self.skipTest(library.problem or "this system does not say the most that was in use")
+        code = (
+            "import paddle, paddle_margin\n"
+            "from pathlib import Path\n"
+            "def memory(line):\n"
+            "    text = Path('/proc/self/status').read_text()\n"
+            "    return 1024 * int(text.partition(line + ':')[2].split()[0])\n"
+            "def step(size):\n"
+            "    x, y = paddle.ones([size]), paddle.ones([size])\n"
+            "    x.stop_gradient = False\n"
+            "    Path('/proc/self/clear_refs').write_text('5')\n"
+            "    before = memory('VmRSS')\n"
+            "    paddle_margin.nn.functional.hinge_embedding_loss(x, y).backward()\n"
+            "    return memory('VmHWM') - before\n"
+            "step(1000)\n"
+            "print('bytes', step(2**24))"
+        )
+        self.assertLess(int(_run(code).rpartition("bytes")[2]), 1.1 * 4 * 2**24)
