@@ -33,7 +33,7 @@ def draw(steps: Mapping[str, Mapping[str, float]], names: Sequence[str], title: 
     mpl.rcParams.update({"svg.hashsalt": "paddle_margin", "font.size": 9})
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 0.55 * len(steps) + 1.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 0.55 * len(steps) + 1.5), layout="constrained")
     for index, name in enumerate(names):
         places = [row for row, stem in enumerate(steps) if name in steps[stem]]
         times = [steps[stem][name] for stem in steps if name in steps[stem]]
@@ -47,7 +47,7 @@ def draw(steps: Mapping[str, Mapping[str, float]], names: Sequence[str], title: 
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+    figure.legend(loc="outside lower center", ncols=len(names), fontsize=8, frameon=False)
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     plt.close(figure)
