@@ -39,6 +39,7 @@ _ABSENT, _NOWHERE = (None, None, None), (0, 0, 0)
 _DONE, _LABEL_OUT_OF_RANGE = 0, 1
 
 _Tensor = paddle.Tensor
+_empty = paddle._C_ops.empty
 _CPU = paddle.CPUPlace()
 _ONLY_CPU = not (
     paddle.is_compiled_with_cuda()
@@ -92,6 +93,7 @@ class Call:
         "_gradients",
         "_inputs",
         "_kernel",
+        "_large",
         "_lowest",
         "_options",
         "_reduction",
@@ -119,6 +121,7 @@ class Call:
         self._inputs = inputs
         self._tensors = (*inputs, *_ABSENT[len(inputs) :], label, weight)
         self._shape = shape
+        self._large = shape[0] * shape[1] >= _LARGE
         self._result = result
         self._reduction = reduction
         self._gradient = gradient
@@ -199,10 +202,9 @@ class Call:
         ]
 
     def _empty(self, shape: Sequence[int]) -> paddle.Tensor:
-        rows, columns = self._shape
-        if rows * columns < _LARGE or math.prod(shape) < _LARGE:
-            return paddle._C_ops.empty(shape, self._inputs[0].dtype, _CPU)
-        return _pages.empty(shape, self._dtype)
+        if self._large and math.prod(shape) >= _LARGE:
+            return _pages.empty(shape, self._dtype)
+        return _empty(shape, self._inputs[0].dtype, _CPU)
 
     def _run(self, loss: Any, gradients: Optional[list[Any]], upstream: Any) -> None:
         # Kept until the kernel is done: a copy of a strided tensor dies with its last name.
