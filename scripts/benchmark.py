@@ -4,7 +4,7 @@ python scripts/benchmark.py                      everything; torch's part where 
 python scripts/benchmark.py --quick              under a minute
 python scripts/benchmark.py --only multi_margin --against paddle.nn --against torch
 python scripts/benchmark.py --json new.json --compare old.json
-python scripts/benchmark.py --readme             the tables of the READMEs, the picture, the JSON
+python scripts/benchmark.py --readme             the READMEs' table, the picture, the JSON
 
 Each contender is a process of its own, and they take turns on each case, so that what else the
 machine does falls on all alike: a ratio of two medians of one run says something, a time alone
@@ -248,8 +248,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         pages.write(options.json, document(results, options))
     if options.readme:
         command = " ".join(["python", "scripts/benchmark.py", *(argv or sys.argv[1:])])
-        part = "benchmark, mapped" if options.mapped else "benchmark"
-        pages.update(part, markdown(lines, options.against, command))
+        if not options.mapped:
+            pages.update("benchmark", markdown(lines, options.against, command))
         keep(results, options, names)
     return 0
 
