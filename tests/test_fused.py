@@ -185,8 +185,23 @@ class TestKernels(unittest.TestCase):
         self.assertEqual(called.call_count, expected)
 
     @parameterized.expand([(name,) for name in LOSSES])
-    def test_the_number_of_threads_changes_nothing(self, name: str) -> None:
-        example = Example(name, 3000, 100, "float32")
+    def test_every_number_is_written(self, name: str) -> None:
+        example = Example(name, 5, 33, "float32")
+
+        def filled(shape: Any, dtype: Any) -> paddle.Tensor:
+            return paddle.full(shape, -12345, dtype)
+
+        for reduction in ("none", "mean"):
+            expected = example.results(reduction)
+            with patch.object(_fused, "_empty", filled):
+                received = example.results(reduction)
+            for ours, theirs in zip(received, expected):
+                np.testing.assert_array_equal(ours, theirs)
+
+    # A sum that is rounded to float32 looks the same in any order.
+    @parameterized.expand([(name, dtype) for name in LOSSES for dtype in ("float32", "float64")])
+    def test_the_number_of_threads_changes_nothing(self, name: str, dtype: str) -> None:
+        example = Example(name, 3000, 100, dtype)
         before = library.threads
         found = []
         try:
