@@ -188,7 +188,7 @@ def judge(error: Plant) -> Found:
     with tempfile.TemporaryDirectory(prefix="kernel-mutant-") as folder:
         plant(error, Path(folder))
         library = build(Path(folder))
-        rows = f"{error.loss} and ({error.rows})" if error.rows else error.loss
+        rows = f"{error.loss}/ and ({error.rows})" if error.rows else f"{error.loss}/"
         failed, check = by_suite(library, error.profile, rows)
         return Found(error.id, failed, check, by_tests(library))
 
@@ -202,7 +202,7 @@ def check_source(plants: Sequence[Plant]) -> None:
     with tempfile.TemporaryDirectory(prefix="kernel-mutant-") as folder:
         plant(None, Path(folder))
         library = build(Path(folder))
-        rows = " or ".join(sorted({each.loss for each in plants}))
+        rows = " or ".join(sorted({f"{each.loss}/" for each in plants}))
         found = by_suite(library, "quick", rows)[1] or by_tests(library)
         if found:
             raise SystemExit(f"kernel_mutants: the source as it is fails: {found}")

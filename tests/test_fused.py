@@ -299,6 +299,13 @@ class TestGradients(unittest.TestCase):
         F.margin_ranking_loss(x, x, label, 1.0).backward()
         np.testing.assert_array_equal(x.grad.numpy(), [0.0, 0.0])
 
+    def test_a_slope_of_0_stays_0_whatever_the_gradient(self) -> None:
+        x = paddle.to_tensor([3.0, 3.0], stop_gradient=False)
+        endless = paddle.to_tensor([np.inf, np.nan])
+        with backend("fused"):
+            loss = F.hinge_embedding_loss(x, paddle.full([2], -1.0), reduction="none")
+        np.testing.assert_array_equal(paddle.grad(loss, x, endless)[0].numpy(), [0.0, 0.0])
+
     def test_an_input_without_a_gradient_costs_the_other_nothing(self) -> None:
         example = Example("margin_ranking_loss", 4, 3, "float32")
         expected = example.results("mean")[2]
@@ -322,6 +329,14 @@ class TestGradients(unittest.TestCase):
                 F.multi_margin_loss(paddle.zeros([2, 3]), label)
         with self.assertRaisesRegex(ValueError, "between -1 and 2.*received 3"):
             F.multi_label_margin_loss(paddle.zeros([2, 3]), paddle.full([2, 3], 3, "int64"))
+
+    def test_a_label_out_of_range_is_found_in_any_of_several_tasks(self) -> None:
+        rows = 100_000
+        for at in (0, rows // 2, rows - 1):
+            label = np.zeros(rows, "int64")
+            label[at] = 3
+            with self.assertRaisesRegex(ValueError, "between 0 and 2.*received 3"):
+                F.multi_margin_loss(paddle.zeros([rows, 3]), paddle.to_tensor(label))
 
 
 @unittest.skipIf(library.problem, library.problem)
