@@ -244,7 +244,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     found = []
     for each in plants:
         found.append(judge(each))
-        console.print(each.id, found[-1].check or found[-1].test or "NOT FOUND", highlight=False)
+        by = found[-1].check or found[-1].test or "NOT FOUND"
+        console.print(f"{each.id}: {by}", markup=False, highlight=False, soft_wrap=True)
     console.print(table(plants, found))
     missed = [each.plant for each in found if not (each.check or each.test)]
     if options.json:
