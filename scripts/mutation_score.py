@@ -355,9 +355,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command."""
     options = _options(argv)
     wanted = [file for stem, file in files().items() if stem in (options.only or files())]
-    by_file = [mutants((PACKAGE / file).read_text(encoding="utf-8"), file) for file in wanted]
-    made = chosen(by_file, options.limit, options.seed)
-    every = [mutant for each in by_file for mutant in each]
+    by_file = {
+        file: mutants((PACKAGE / file).read_text(encoding="utf-8"), file)
+        for file in files().values()
+    }
+    made = chosen([by_file[file] for file in wanted], options.limit, options.seed)
+    every = [mutant for each in by_file.values() for mutant in each]
     console = Console()
     if options.list:
         for mutant in made:

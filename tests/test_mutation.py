@@ -248,7 +248,7 @@ class TestPlan(TestCase):
         [
             ("call", AT_CALL, ["fused", "composed"], True),
             ("formula", AT_FORMULA, ["composed"], False),
-            ("gradient", AT_GRADIENT, ["fused"], False),
+            ("gradient", AT_GRADIENT, ["fused"], True),
             ("nowhere", NOWHERE, [], False),
         ]
     )

@@ -27,7 +27,8 @@ SOT = "to_static_sot"
 """The mode whose lines no trace shows: it puts its own functions in the interpreter's place."""
 
 CALLS = ("_fused.py", "_backend.py")
-"""What chooses and calls the kernels; so does a statement elsewhere that names ``_fused``."""
+"""What chooses and calls the kernels; so does a statement elsewhere that names ``_fused``. Their
+tests look at these, and at what the fused form alone reaches: gradients of its gradients."""
 
 Line = tuple[str, int]
 
@@ -141,7 +142,8 @@ class Plan:
         if "sharded" in mutant.function + mutant.old or ".is_dist()" in mutant.old:
             checks = [Check(loss, "two_processes", "", SHARDED) for loss in losses]
             found += [Step(name, check) for name in order if reached[name] for check in checks]
-        return Steps(tuple(found), self._calls(mutant))
+        fused_alone = bool(reached["fused"]) and not reached["composed"]
+        return Steps(tuple(found), fused_alone or self._calls(mutant))
 
     def _at_work(self, mutant: Mutant) -> frozenset[Line]:
         """The lines at which a mutant is at work."""
