@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
@@ -36,7 +37,7 @@ sys.path.insert(0, str(pages.ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GLOG_minloglevel", "3")
 
-from mutation import children, suite, survivors
+from mutation import children, plan, suite, survivors
 from mutation.mutants import Mutant, mutants
 from rich.console import Console
 from rich.markup import escape
@@ -55,11 +56,22 @@ from conformance.cases import all_losses
 from conformance.checks import GROUPS
 
 PACKAGE = pages.ROOT / suite.PACKAGE
-SHARED = ("_checks", "_distance", "_layer", "_numerics", "_spellings", "_sums")
-"""What several losses are made of."""
+SHARED = (
+    "_backend",
+    "_checks",
+    "_distance",
+    "_fused",
+    "_layer",
+    "_numerics",
+    "_spellings",
+    "_sums",
+)
+"""What several losses are made of. ``_context`` searches the memory of Paddle's objects, where a
+mutant writes anywhere, and ``_kernels`` finds the library, processors and instruction sets of the
+machine: what a mutant of them changes is where the process ends or how long a loss takes."""
 AT_LEAST = 98.0
 """Per cent that the suite must catch of the mutants that are a change."""
-KINDS = (*GROUPS, suite.IMPORT, children.CRASH, children.TIME_OUT)
+KINDS = (*GROUPS, suite.TESTS, plan.IMPORT, children.CRASH, children.TIME_OUT)
 
 
 @dataclass(frozen=True)
@@ -120,8 +132,8 @@ class Run:
         self._jobs = jobs
         self._progress = progress
 
-    def prepare(self, folder: Path) -> suite.Plan:
-        """Run the suite on the library as it is.
+    def prepare(self, folder: Path) -> plan.Plan:
+        """Run the suite on the library as it is, under each backend, and the kernels' tests.
 
         Raises:
             SystemExit: it fails there.
@@ -130,26 +142,39 @@ class Run:
         gc.collect()
         gc.freeze()
         plain = suite.compiled(pages.ROOT, folder / "plain")
-        task = self._progress.add_task("the library as it is", total=len(self._losses))
+        runs: list[Optional[tuple[Loss, str]]] = [
+            (loss, backend) for loss in self._losses for backend in plan.BACKENDS
+        ]
+        runs.append(None)
+        task = self._progress.add_task("the library as it is", total=len(runs))
         reaches = {}
-        for loss, ended in children.run(
-            self._losses, lambda loss, say: suite.trace(plain, loss, self._losses, say), self._jobs
-        ):
+        for run, ended in children.run(runs, partial(self._as_it_is, plain), self._jobs):
             failed = [f"{ended.failure} in {ended.last}"] if ended.failure else ended.result.failed
             if failed:
                 raise SystemExit(f"mutation_score: the library itself fails: {failed[0]}")
-            reaches[loss.stem] = ended.result
+            if run is not None:
+                reaches[run[0].stem, run[1]] = ended.result
             self._advance(task)
-        return suite.Plan(self._losses, reaches)
+        texts = {file: (PACKAGE / file).read_text(encoding="utf-8") for file in files().values()}
+        return plan.Plan(self._losses, reaches, texts)
 
-    def judge(self, plan: suite.Plan, made: Sequence[Mutant], folder: Path) -> list[Result]:
+    def _as_it_is(
+        self, plain: Path, run: Optional[tuple[Loss, str]], say: children.Say
+    ) -> plan.Reach:
+        """A loss under a backend; ``None`` stands for the tests of the kernels."""
+        if run is not None:
+            return suite.trace(plain, run[0], self._losses, run[1], say)
+        found = suite.tested(plain, self._losses, say)
+        return plan.Reach((f"{found.check}: {found.text}",) if found.kind else (), {})
+
+    def judge(self, planned: plan.Plan, made: Sequence[Mutant], folder: Path) -> list[Result]:
         """Run the suite on every mutant."""
         reasons = survivors.read(survivors.DEFAULT)
         numbers = {mutant: number for number, mutant in enumerate(made)}
 
         def work(mutant: Mutant, say: children.Say) -> suite.Found:
             own = suite.mutated(folder / "plain", folder / str(numbers[mutant]), mutant)
-            return suite.judge(own, plan.checks(mutant), self._losses, say)
+            return suite.judge(own, planned.steps(mutant), self._losses, say)
 
         task = self._progress.add_task("mutants", total=len(made))
         results = []
@@ -330,9 +355,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command."""
     options = _options(argv)
     wanted = [file for stem, file in files().items() if stem in (options.only or files())]
-    by_file = [mutants((PACKAGE / file).read_text(encoding="utf-8"), file) for file in wanted]
-    made = chosen(by_file, options.limit, options.seed)
-    every = [mutant for each in by_file for mutant in each]
+    by_file = {
+        file: mutants((PACKAGE / file).read_text(encoding="utf-8"), file)
+        for file in files().values()
+    }
+    made = chosen([by_file[file] for file in wanted], options.limit, options.seed)
+    every = [mutant for each in by_file.values() for mutant in each]
     console = Console()
     if options.list:
         for mutant in made:
@@ -347,8 +375,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     )
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder, shown as progress:
         run = Run(list(all_losses().values()), options.jobs, progress)
-        plan = run.prepare(Path(folder))
-        results = run.judge(plan, made, Path(folder))
+        results = run.judge(run.prepare(Path(folder)), made, Path(folder))
     seconds = time.monotonic() - started
     results.sort(key=lambda each: (wanted.index(each.mutant.file), each.mutant.lines))
     problems = judged(results, every, options.at_least)

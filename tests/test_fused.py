@@ -186,8 +186,23 @@ class TestKernels(unittest.TestCase):
         self.assertEqual(called.call_count, expected)
 
     @parameterized.expand([(name,) for name in LOSSES])
-    def test_the_number_of_threads_changes_nothing(self, name: str) -> None:
-        example = Example(name, 3000, 100, "float32")
+    def test_every_number_is_written(self, name: str) -> None:
+        example = Example(name, 5, 33, "float32")
+
+        def filled(shape: Any, dtype: Any) -> paddle.Tensor:
+            return paddle.full(shape, -12345, dtype)
+
+        for reduction in ("none", "mean"):
+            expected = example.results(reduction)
+            with patch.object(_fused, "_empty", filled):
+                received = example.results(reduction)
+            for ours, theirs in zip(received, expected):
+                np.testing.assert_array_equal(ours, theirs)
+
+    # A sum that is rounded to float32 looks the same in any order.
+    @parameterized.expand([(name, dtype) for name in LOSSES for dtype in ("float32", "float64")])
+    def test_the_number_of_threads_changes_nothing(self, name: str, dtype: str) -> None:
+        example = Example(name, 3000, 100, dtype)
         before = library.threads
         found = []
         try:
@@ -319,6 +334,13 @@ class TestGradients(unittest.TestCase):
         F.margin_ranking_loss(x, x, label, 1.0).backward()
         np.testing.assert_array_equal(x.grad.numpy(), [0.0, 0.0])
 
+    def test_a_slope_of_0_stays_0_whatever_the_gradient(self) -> None:
+        x = paddle.to_tensor([3.0, 3.0], stop_gradient=False)
+        endless = paddle.to_tensor([np.inf, np.nan])
+        with backend("fused"):
+            loss = F.hinge_embedding_loss(x, paddle.full([2], -1.0), reduction="none")
+        np.testing.assert_array_equal(paddle.grad(loss, x, endless)[0].numpy(), [0.0, 0.0])
+
     def test_an_input_without_a_gradient_costs_the_other_nothing(self) -> None:
         example = Example("margin_ranking_loss", 4, 3, "float32")
         expected = example.results("mean")[2]
@@ -342,6 +364,14 @@ class TestGradients(unittest.TestCase):
                 F.multi_margin_loss(paddle.zeros([2, 3]), label)
         with self.assertRaisesRegex(ValueError, "between -1 and 2.*received 3"):
             F.multi_label_margin_loss(paddle.zeros([2, 3]), paddle.full([2, 3], 3, "int64"))
+
+    def test_a_label_out_of_range_is_found_in_any_of_several_tasks(self) -> None:
+        rows = 100_000
+        for at in (0, rows // 2, rows - 1):
+            label = np.zeros(rows, "int64")
+            label[at] = 3
+            with self.assertRaisesRegex(ValueError, "between 0 and 2.*received 3"):
+                F.multi_margin_loss(paddle.zeros([rows, 3]), paddle.to_tensor(label))
 
 
 @unittest.skipIf(library.problem, library.problem)

@@ -10,14 +10,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from unittest import TestCase
 from unittest.mock import patch
 
 import mutation_score
 import pages
-from mutation import children, mutants, survivors
+from mutation import children, mutants, plan, survivors
 from parameterized import parameterized
+
+from conformance.cases import all_losses
 
 ROOT = Path(__file__).parents[1]
 
@@ -214,6 +217,53 @@ class TestSurvivors(TestCase):
             text = (mutation_score.PACKAGE / file).read_text(encoding="utf-8")
             every += mutants.mutants(text, file)
         self.assertEqual(survivors.stale(survivors.read(survivors.DEFAULT), every, {}), [])
+
+
+FILE = "_losses/hinge_embedding.py"
+AT_CALL, AT_FORMULA, AT_GRADIENT, NOWHERE = (1, 2), (3, 3), (4, 4), (5, 5)
+LINES = """\
+if (
+    _fused.serves(input)):
+    loss = margin - x
+    gradient = -1
+    pass
+"""
+
+
+class TestPlan(TestCase):
+    def setUp(self) -> None:
+        loss = all_losses()["hinge_embedding"]
+        loss = replace(loss, cases=loss.cases[:1], layers=())
+        unit = f"hinge_embedding/{loss.cases[0].id}/float32"
+        lines = {"fused": (1, 2, 4), "composed": (1, 2, 3)}
+        reaches = {
+            (loss.stem, name): plan.Reach(
+                (), {plan.IMPORT: frozenset(), unit: frozenset((FILE, n) for n in own)}
+            )
+            for name, own in lines.items()
+        }
+        self.plan = plan.Plan([loss], reaches, {FILE: LINES})
+
+    @parameterized.expand(
+        [
+            ("call", AT_CALL, ["fused", "composed"], True),
+            ("formula", AT_FORMULA, ["composed"], False),
+            ("gradient", AT_GRADIENT, ["fused"], True),
+            ("nowhere", NOWHERE, [], False),
+        ]
+    )
+    def test_a_mutant_meets_the_backends_that_reach_it(
+        self, name: str, lines: tuple[int, int], backends: list[str], tests: bool
+    ) -> None:
+        found = self.plan.steps(mutants.Mutant(FILE, "arithmetic", "f", lines, "a", "b", "b"))
+        rows = [step for step in found.suite if step.check.name == "value"]
+        self.assertEqual([step.backend for step in rows], backends)
+        self.assertEqual(found.tests, tests)
+
+    def test_a_graph_and_a_signature_are_alike_under_both(self) -> None:
+        found = self.plan.steps(mutants.Mutant(FILE, "arithmetic", "f", AT_CALL, "a", "b", "b"))
+        names = Counter(step.check.name for step in found.suite)
+        self.assertEqual((names["signature"], names["to_static_sot"], names["value"]), (2, 1, 2))
 
 
 class TestChildren(TestCase):

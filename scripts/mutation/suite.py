@@ -2,19 +2,20 @@
 
 Paddle, the rows and the formulas' results are loaded once, before anything runs on Paddle (which
 would start threads that a child lacks). A child then needs a quarter of a second to its first
-verdict. A mutant meets the checks whose rows reach its lines, as one traced run of the library as
-it is has shown, and ends at the first failure.
+verdict. A mutant meets the checks whose rows reach its lines, as traced runs of the library have
+shown, one under each backend, and ends at the first failure.
 """
 
 from __future__ import annotations
 
 import compileall
-import itertools
+import importlib
 import os
 import shutil
 import sys
+import unittest
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -24,33 +25,17 @@ from unittest import mock
 from conformance import implementation, oracle
 from conformance.case import Case, Loss
 from conformance.checker import Checker
-from conformance.checks import FAIL, OTHER_ROWS, RANDOM, SHARDED, Check, checks_of
+from conformance.checks import FAIL, Check
 from conformance.modes import MODES
 from mutation.children import Say
 from mutation.mutants import Mutant
+from mutation.plan import BACKENDS, IMPORT, SOT, Line, Reach, Steps, all_checks, unit
 
 PACKAGE = "paddle_margin"
 UNDER_TEST = "paddle_margin.nn"
-IMPORT = "import"
-"""What importing the package is called, as a unit of a trace and as what catches a mutant."""
-
-SOT = "to_static_sot"
-"""The mode whose lines no trace shows: it puts its own functions in the interpreter's place."""
-
-Line = tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What the library as it is shows: its failures, and the lines that each unit reaches.
-
-    Args:
-        failed: the ids of checks that fail.
-        lines: by unit (see :func:`unit`).
-    """
-
-    failed: tuple[str, ...]
-    lines: dict[str, frozenset[Line]]
+TESTS = "tests"
+"""What catches a mutant that the suite lets pass and the tests of the kernels do not."""
+TESTED = "tests.test_fused"
 
 
 @dataclass(frozen=True)
@@ -67,17 +52,6 @@ class Found:
     kind: str
     check: str = ""
     text: str = ""
-
-
-def unit(check: Check) -> str:
-    """What is run, and traced, at once: a row in a dtype, a mode of a loss, or one other check."""
-    if check.name in MODES:
-        # One traced layer is called, saved and loaded.
-        traced = check.name.replace("saved", "to_static_ast").replace("inference", "to_static_ast")
-        return f"{check.loss.stem}/{traced}"
-    if isinstance(check.row, Case):
-        return f"{check.loss.stem}/{check.row.id}/{check.dtype}"
-    return check.id
 
 
 def remember(losses: Sequence[Loss]) -> None:
@@ -119,20 +93,22 @@ def mutated(plain: Path, folder: Path, mutant: Mutant) -> Path:
     return folder
 
 
-def trace(folder: Path, loss: Loss, losses: Sequence[Loss], say: Say) -> Reach:
-    """Make all checks of a loss, and note what they reach.
+def trace(folder: Path, loss: Loss, losses: Sequence[Loss], backend: str, say: Say) -> Reach:
+    """Make all checks of a loss under a backend, and note what they reach.
 
     Args:
         folder: where the package lies.
         loss: the loss.
         losses: all losses.
+        backend: one of ``BACKENDS``.
         say: told of each check.
     """
     lines: dict[str, set[Line]] = defaultdict(set)
     root = str(folder / PACKAGE) + os.sep
     with _traced(root, lines[IMPORT]):
         under_test = _imported(folder, losses)
-    checks = _checks(loss)
+        _choose(backend)
+    checks = all_checks(loss)
     checker = Checker(under_test, False, checks)
     failed = []
     for check in sorted(checks, key=lambda each: each.name in MODES):
@@ -140,7 +116,7 @@ def trace(folder: Path, loss: Loss, losses: Sequence[Loss], say: Say) -> Reach:
         with _traced(root, None if check.name == SOT else lines[unit(check)]):
             verdict = checker.run(check)
         if verdict.status == FAIL:
-            failed.append(f"{check.id}: {verdict.text}")
+            failed.append(f"{backend}: {check.id}: {verdict.text}")
     checker.close()
     return Reach(tuple(failed), {name: frozenset(found) for name, found in lines.items()})
 
@@ -181,127 +157,77 @@ def _imported(folder: Path, losses: Sequence[Loss]) -> implementation.Implementa
     return implementation.load(UNDER_TEST, losses)
 
 
-def _checks(loss: Loss) -> list[Check]:
-    """What ``python -m conformance`` makes of a loss, and the rows that it leaves out as slow."""
-    found = {check.id: check for check in checks_of(loss) if check.name != OTHER_ROWS}
-    for check in checks_of(loss, "full"):
-        if _is_slow(check) and check.name not in (*MODES, OTHER_ROWS):
-            found.setdefault(check.id, check)
-    return list(found.values())
+def _choose(backend: str) -> None:
+    """Choose a backend, for this process and those that a check starts."""
+    sys.modules[PACKAGE].set_backend(backend)
+    os.environ["PADDLE_MARGIN_BACKEND"] = backend
 
 
-def _is_slow(check: Check) -> bool:
-    return isinstance(check.row, Case) and (
-        check.row.profile != "quick" or check.row.exact is not None
-    )
-
-
-class Plan:
-    """Which checks a mutant meets, and in which order.
-
-    Args:
-        losses: all losses.
-        reaches: what each of them reaches, by stem.
-    """
-
-    def __init__(self, losses: Sequence[Loss], reaches: Mapping[str, Reach]) -> None:
-        self._losses = losses
-        self._lines = {u: lines for each in reaches.values() for u, lines in each.lines.items()}
-        self._imported = self._lines.pop(IMPORT)
-        ordered = [list(_in_turn(loss)) for loss in losses]
-        both = itertools.zip_longest(*ordered)
-        self._checks = sorted(
-            (check for several in both for check in several if check is not None), key=_stage
-        )
-
-    def checks(self, mutant: Mutant) -> list[Check]:
-        """The checks that can tell a mutant, those that are quick and unlike each other first.
-
-        A loss's own file is for the rows of that loss alone to tell.
-        """
-        first, last = mutant.lines
-        own = {(mutant.file, line) for line in range(first, last + 1)}
-        if self._imported & own:
-            # What is made when the file is imported is at work wherever the file is.
-            own = {
-                line for lines in self._lines.values() for line in lines if line[0] == mutant.file
-            }
-        reached = {each.partition("/")[0] for each, lines in self._lines.items() if lines & own}
-        folder, _, name = mutant.file.rpartition("/")
-        losses = [
-            loss
-            for loss in self._losses
-            if loss.stem in reached and (not folder or loss.stem == name.removesuffix(".py"))
-        ]
-        found = [
-            check
-            for check in self._checks
-            if any(check.loss is loss for loss in losses) and self._tells(check, own, losses)
-        ]
-        if "sharded" in mutant.function + mutant.old:
-            found += [Check(loss, "two_processes", "", SHARDED) for loss in losses]
-        return found
-
-    def _tells(self, check: Check, own: set[Line], losses: Sequence[Loss]) -> bool:
-        if check.name == SOT:
-            # It can lose a name of code that it translated for an earlier loss.
-            return check.loss is losses[0]
-        return check.name == "signature" or not own.isdisjoint(self._lines.get(unit(check), ()))
-
-
-def _in_turn(loss: Loss) -> Iterator[Check]:
-    """A loss's checks, of one row of each clause in turn."""
-    by_clause: dict[str, list[Check]] = defaultdict(list)
-    for check in _checks(loss):
-        clause = check.row.clause if isinstance(check.row, Case) else ""
-        by_clause[clause].append(check)
-    rows = ([list(own) for _, own in itertools.groupby(each, unit)] for each in by_clause.values())
-    for several in itertools.zip_longest(*rows, fillvalue=[]):
-        for own in several:
-            yield from own
-
-
-def _stage(check: Check) -> int:
-    """One dtype of each row and the layers first, then graphs, other dtypes, what takes longest."""
-    if not isinstance(check.row, Case):
-        return {"signature": 0, RANDOM: 3}.get(check.name, 1)
-    if check.name in MODES:
-        kind = check.name.split("_")[0]
-        return 5 if check.name == SOT else 2 if kind == "program" else 4
-    if _is_slow(check):
-        return 6
-    dtypes = check.row.dtypes
-    turn = check.loss.cases.index(check.row) % len(dtypes)
-    return 1 if check.dtype == dtypes[turn] else 3
-
-
-def judge(folder: Path, checks: Sequence[Check], losses: Sequence[Loss], say: Say) -> Found:
+def judge(folder: Path, steps: Steps, losses: Sequence[Loss], say: Say) -> Found:
     """Make checks of a mutant until one fails.
 
     Args:
         folder: where the mutated package lies.
-        checks: in order.
+        steps: what it meets.
         losses: all losses.
         say: told of each check.
     """
     say(IMPORT)
     try:
         under_test = _imported(folder, losses)
+        for backend in BACKENDS:
+            _choose(backend)
     except Exception as error:
         return Found(IMPORT, IMPORT, f"{type(error).__name__}: {error}")
-    checkers: dict[str, Checker] = {}
+    found = _suite(under_test, steps, say)
+    if not found.kind and steps.tests:
+        found = _tests(folder, say)
+    return found
+
+
+def _suite(under_test: implementation.Implementation, steps: Steps, say: Say) -> Found:
+    checkers: dict[tuple[str, str], Checker] = {}
+    checks = [step.check for step in steps.suite]
     try:
-        for check in checks:
+        for step in steps.suite:
+            check, key = step.check, (step.check.loss.stem, step.backend)
             say(check.id)
-            stem = check.loss.stem
-            if stem not in checkers:
-                checkers[stem] = Checker(under_test, False, checks)
-            text = _failure(checkers[stem], check)
+            if key not in checkers:
+                checkers[key] = Checker(under_test, False, checks)
+            _choose(step.backend)
+            text = _failure(checkers[key], check)
             if text:
-                return Found(check.group, check.id, text)
+                return Found(check.group, check.id, f"{step.backend}: {text}")
     finally:
         for checker in checkers.values():
             checker.close()
+    return Found("")
+
+
+def tested(folder: Path, losses: Sequence[Loss], say: Say) -> Found:
+    """Import a package, and run the tests of the kernels on it."""
+    _imported(folder, losses)
+    return _tests(folder, say)
+
+
+def _tests(folder: Path, say: Say) -> Found:
+    """Run the tests of the kernels on the package that was imported, until one fails."""
+    sys.modules[PACKAGE].set_backend("auto")
+    os.environ.pop("PADDLE_MARGIN_BACKEND", None)
+
+    class Result(unittest.TestResult):
+        def startTest(self, test: unittest.TestCase) -> None:
+            say(test.id())
+            super().startTest(test)
+
+    result = Result()
+    result.failfast = True
+    module = importlib.import_module(TESTED)
+    # Where the processes that it starts find the package.
+    with mock.patch.object(module, "ROOT", folder):
+        unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
+    for test, text in [*result.failures, *result.errors]:
+        return Found(TESTS, test.id(), text.strip().splitlines()[-1])
     return Found("")
 
 
