@@ -189,7 +189,7 @@ class TestKernels(unittest.TestCase):
     def test_every_number_is_written(self, name: str) -> None:
         example = Example(name, 5, 33, "float32")
 
-        def filled(shape: Any, dtype: Any) -> paddle.Tensor:
+        def filled(shape: Any, dtype: Any, _place: Any) -> paddle.Tensor:
             return paddle.full(shape, -12345, dtype)
 
         for reduction in ("none", "mean"):

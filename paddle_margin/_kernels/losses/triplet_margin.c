@@ -66,8 +66,7 @@ static inline void measure(const Row *row, int pair, Distance *found)
     }
     for (int64_t i = 0; i < n; i++) {
         if (terms[i] > found->largest || terms[i] != terms[i]) {
-            if (found->largest == found->largest) /* NaN stays */
-                found->largest = terms[i];
+            found->largest = terms[i]; /* nothing is larger than NaN: it stays */
             found->ties = 0;
         }
         found->ties += terms[i] == found->largest;
