@@ -114,6 +114,8 @@ class Case:
         positional: names of options that are given by position, behind the inputs and in Paddle's
             order; torch, which has another order, is given them by keyword.
         note: why the row is there, where its id does not say it all.
+        second: whether a second gradient is claimed: not where a kink lies on both sides of the row
+            and the differences that it is held against see neither.
         drawn: whether the row was drawn, so that a gradient is claimed only where rounding does
             not decide which one is right.
     """
@@ -134,6 +136,7 @@ class Case:
     profile: str = "quick"
     positional: tuple[str, ...] = ()
     note: str = ""
+    second: bool = True
     drawn: bool = False
 
     @property

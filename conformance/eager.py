@@ -200,7 +200,9 @@ class Row:
         if self.dtype != "float64" or not outcome.gradients or function is None:
             return
         cotangent = oracle.cotangent(outcome.result.raw.shape)
-        weights = [oracle.second_cotangent(tuple(value.shape)) for value in wanted]
+        names = [paddle_name(self.loss, name) for name in prepared.asked]
+        shapes = {name: tuple(value.shape) for name, value in zip(names, wanted)}
+        weights = [oracle.second_cotangents(shapes)[name] for name in names]
         try:
             first = self.implementation.gradients(
                 prepared.call(function), wanted, cotangent, create_graph=True

@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Optional
 
 import numpy as np
@@ -26,6 +27,7 @@ STEP = mpf(10) ** -25
 """The step of the differences that give second gradients, in units of the smallest argument."""
 SECOND_BUDGET = 1e-6 * 2.0**52
 """ULP at the largest second derivative: 1e-6 of it."""
+SECOND = (1.0, 0.5, -2.0, 1.0, -0.25)
 LARGEST_SECOND = 200
 """Rows of more elements than this have no second gradient."""
 REDUCTION_BUDGET = {"float16": 1.0, "bfloat16": 1.0, "float32": 4.0, "float64": 64.0}
@@ -93,9 +95,15 @@ def cotangent(shape: tuple[int, ...]) -> np.ndarray:
     return _cycle((1.0, -2.0, 0.5, -1.0, 2.0, -0.5, 1.0), shape)
 
 
-def second_cotangent(shape: tuple[int, ...]) -> np.ndarray:
-    """The weights of the second gradient."""
-    return _cycle((1.0, 0.5, -2.0, 1.0, -0.25), shape)
+def second_cotangents(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """The weights of the second gradient, by argument.
+
+    Of no two alike: a loss of differences does not change where all its vectors move alike.
+    """
+    return {
+        name: _cycle((*SECOND[index:], *SECOND[:index]), shapes[name])
+        for index, name in enumerate(sorted(shapes))
+    }
 
 
 def _cycle(weights: tuple[float, ...], shape: tuple[int, ...]) -> np.ndarray:
@@ -171,13 +179,14 @@ def by_hand(case: Case, dtype: str) -> Exact:
 
 
 def second_gradients(loss: Loss, case: Case) -> dict[str, Exact]:
-    """The gradient of ``sum(second_cotangent * gradient)`` over all gradients, in float64.
+    """The gradient of ``sum(weight * gradient)`` over all gradients, in float64.
 
-    The Hessian is symmetric, so this is the change of the gradient along ``second_cotangent``.
+    The Hessian is symmetric, so this is the change of the gradient along the weights, which
+    are :func:`second_cotangents`.
 
     Returns:
-        By argument name; ``None`` entries where the differences from the two sides disagree,
-        as at a kink. Empty for a row that is too large or has no formula.
+        By argument name; ``None`` entries where the differences disagree, as at a kink. Empty for a
+        row that is too large or has no formula.
     """
     call = _call(loss, case, "float64")
     elements = sum(tensor.values.size for tensor in call.asked.values())
@@ -187,11 +196,19 @@ def second_gradients(loss: Loss, case: Case) -> dict[str, Exact]:
         here = call.run({})[1]
         step = STEP * min(call.sizes()[0], 1)
         ahead = call.run(call.moved(step))[1]
+        beyond = call.run(call.moved(2 * step))[1]
         behind = call.run(call.moved(-step))[1]
+        runs = [(-step, behind), (step, ahead), (2 * step, beyond)]
         second = {
-            name: _difference(behind[name].values, here[name].values, ahead[name].values, step)
-            for name in here
+            name: each(
+                partial(_slope, [length for length, _ in runs]),
+                gradient.values,
+                *[found[name].values for _, found in runs],
+            )
+            for name, gradient in here.items()
         }
+        if not case.second:
+            second = {name: np.full(found.shape, None) for name, found in second.items()}
         known = [abs(x) for values in second.values() for x in values.flat if x is not None]
         # A derivative that cancels is known as well as the first one over the argument's size.
         for name, gradient in here.items():
@@ -203,15 +220,17 @@ def second_gradients(loss: Loss, case: Case) -> dict[str, Exact]:
     return {name: Exact(x, np.full(x.shape, largest, object)) for name, x in second.items()}
 
 
-def _difference(behind: np.ndarray, here: np.ndarray, ahead: np.ndarray, step: mpf) -> np.ndarray:
-    def quotient(a: Any, b: Any, c: Any) -> Optional[mpf]:
-        if a is None or b is None or c is None:
-            return None
-        left, right = (b - a) / step, (c - b) / step
-        agree = abs(left - right) <= mpf("1e-15") * max(abs(left), abs(right))
-        return (left + right) / 2 if agree else None
+def _slope(steps: Sequence[mpf], here: Any, *there: Any) -> Optional[mpf]:
+    """The derivative of a number that was taken after some steps too, ``None`` at a kink.
 
-    return each(quotient, behind, here, ahead)
+    A jump has quotients that depend on the length of the step, whatever the sides say.
+    """
+    if here is None or None in there:
+        return None
+    quotients = [(value - here) / step for value, step in zip(there, steps)]
+    allowed = mpf("1e-15") * max(map(abs, quotients))
+    agree = all(abs(other - quotients[0]) <= allowed for other in quotients)
+    return (quotients[0] + quotients[1]) / 2 if agree else None
 
 
 class _Call:
@@ -256,11 +275,9 @@ class _Call:
         return ulp.DIGITS + int(np.log10(max(every)) - np.log10(min(every)))
 
     def moved(self, step: mpf) -> dict[str, np.ndarray]:
-        """How far each argument moves along ``second_cotangent``."""
-        return {
-            name: _exact(second_cotangent(tensor.values.shape)) * step
-            for name, tensor in self.asked.items()
-        }
+        """How far each argument moves along :func:`second_cotangents`."""
+        shapes = {name: tensor.values.shape for name, tensor in self.asked.items()}
+        return {name: _exact(w) * step for name, w in second_cotangents(shapes).items()}
 
     def run(self, move: Mapping[str, np.ndarray]) -> tuple[Exact, dict[str, Exact]]:
         """The formula and its gradient where the arguments are moved by ``move``."""

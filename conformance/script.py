@@ -82,9 +82,9 @@ class Call:
         """The variables that hold tensors."""
         return ", ".join(self.variables)
 
-    def weights(self, name: str, cycle: np.ndarray) -> str:
-        """A tensor like another one, with some numbers in turn."""
-        values = f"np.resize(np.float32({cycle.tolist()}), tuple({name}.shape))"
+    def weights(self, name: str, cycle: Any) -> str:
+        """A tensor like another one, with some numbers, or what a name stands for, in turn."""
+        values = f"np.resize(np.float32({cycle}), tuple({name}.shape))"
         if self.torch:
             return f"torch.tensor({values}).to({name}.dtype)"
         return f"paddle.to_tensor({values}).astype({name}.dtype)"

@@ -96,14 +96,17 @@ def _gradients(call: Call, second: bool) -> Generator[str, None, list[str]]:
     """The lines that differentiate; returns what they hold by name."""
     asked = ", ".join(call.asked)
     graph = ", create_graph=True" if second else ""
-    yield f"cotangent = {call.weights('result', oracle.cotangent((7,)))}"
+    yield f"cotangent = {call.weights('result', oracle.cotangent((7,)).tolist())}"
     yield f"gradients = {call.grad}([result], [{asked}], [cotangent], allow_unused=True{graph})"
     names = [paddle_name(call.row.loss, name) for name in call.asked]
     if not second:
         return [f"'gradient of {name}': gradients[{i}]" for i, name in enumerate(names)]
     flag = "g.requires_grad" if call.torch else "not g.stop_gradient"
-    yield f"outputs = [g for g in gradients if g is not None and {flag}]"
-    yield f"weights = [{call.weights('g', oracle.second_cotangent((5,)))} for g in outputs]"
+    of_five = oracle.second_cotangents(dict.fromkeys(names, (5,)))
+    yield f"cycles = {[of_five[name].tolist() for name in names]}"
+    yield f"pairs = [(g, w) for g, w in zip(gradients, cycles) if g is not None and {flag}]"
+    yield "outputs = [g for g, _ in pairs]"
+    yield f"weights = [{call.weights('g', 'w')} for g, w in pairs]"
     found = f"{call.grad}(outputs, [{asked}], weights, allow_unused=True)"
     yield f"seconds = {found} if outputs else [None] * {len(names)}"
     yield f"seconds = [x * 0 if s is None else s for x, s in zip([{asked}], seconds)]"

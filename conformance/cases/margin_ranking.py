@@ -77,7 +77,7 @@ DOCUMENTED = (
 KINKS = (
     row("tie_at_the_default_margin", "kink", [0.5, 0.5], [0.5, 0.5], [1.0, -1.0], note="-y, y"),
     row("tie_of_zeros_mean", "kink", [0.0] * 4, [0.0] * 4, [1.0, -1.0, 1.0, 1.0], reduction="mean"),
-    row("tie_with_label_0", "kink", [0.5], [0.5], [0.0]),
+    row("tie_with_label_0", "kink", [0.5], [0.5], [0.0], second=False),
     row("at_the_kink", "kink", [1.5, 0.25], [1.0, 0.75], [1.0, -1.0], margin=0.5),
     row("kink_at_a_negative_margin", "kink", [0.5], [1.0], [1.0], margin=-0.5),
     row("kink_of_a_label_outside", "kink", [0.75], [0.5], [2.0], margin=0.5),
