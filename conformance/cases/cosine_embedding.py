@@ -371,6 +371,8 @@ SHAPES = (
         batch=("input1", "input2"),
         note="the mean is over three rows",
     ),
+    row("second_alone_has_rows", "C6", [[4.0, 3.0]], B, [-1.0], batch=()),
+    row("vectors_of_one_column", "C6", [[4.0]], [[1.0], [-2.0], [0.5]], Y, batch=()),
     row("both_of_one_row", "broadcasting", [E1], [[1.0, 1.0]], Y, batch=("label",)),
     *(
         row(

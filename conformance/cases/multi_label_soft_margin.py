@@ -303,6 +303,17 @@ BROADCASTING = (
         batch=(),
     ),
     row("label_column", "C6", THREE, [[1.0], [0.0], [0.5]]),
+    row("column_against_matrix", "C6", [[2.0], [0.5]], [[1.0, 0.0], [0.0, 1.0]], torch=INPUT_AXES, batch=()),
+    row(
+        "column_against_one_row_warns",
+        "C6",
+        [[2.0], [0.5]],
+        [[1.0, 0.0, 0.5]],
+        warns=UserWarning,
+        warns_match=(r"\[2, 1\]", r"\[1, 3\]", r"\[2, 3\]"),
+        torch=INPUT_AXES,
+        batch=(),
+    ),
     *(
         row(f"label_{name}", "broadcasting", THREE, y, batch=("input",))
         for name, y in (("row", ROW), ("of_one_element", [1.0]), ("of_no_axis", 0.0))

@@ -580,6 +580,7 @@ MAGNITUDES = (
 )
 
 CUBE = np.arange(24).reshape(2, 3, 4) / 8
+COLUMN = [[0.25], [-1.5]]
 SHAPES = (
     row("shape_0d", "triplet_margin", 1.0, 2.5, 0.5, note="one number is a vector of one"),
     row("shape_1d", "triplet_margin", [0.0, 0.0], [3.0, 4.0], [1.0, 2.0], batch=()),
@@ -633,6 +634,8 @@ SHAPES = (
         batch=("negative",),
     ),
     row("negative_of_one_column", "broadcasting", A, P, [[0.5], [-1.0]]),
+    row("column_against_matrix", "C6", COLUMN, P, N, batch=()),
+    row("column_against_one_row_swap", "C6", COLUMN, P, N[:1], swap=True, batch=()),
     row(
         "rows_against_columns_warn",
         "broadcasting",

@@ -490,6 +490,8 @@ SHAPES = (
         Squeezed(),
         modes="a graph does not know which axis to leave out",
     ),
+    row("column_against_matrix", "C6", triplet_margin.COLUMN, P, N, L1(), batch=()),
+    row("column_against_one_row_default", "C6", triplet_margin.COLUMN, P, N[:1], batch=()),
     row("negative_of_one_row_default", "broadcasting", A, P, N[:1], batch=("input", "positive")),
 )
 
