@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from paddle_margin._checks import is_tensor
+from paddle_margin._checks import has_values, is_sharded, is_tensor
 
 
 def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
@@ -28,10 +28,15 @@ def scalar(value: Any, dtype: str, rounded_to: str) -> paddle.Tensor:
         return widened(paddle.reshape(value, []), rounded_to).cast(dtype)
     number = rounded(value, rounded_to)
     if math.isfinite(number):
-        return paddle.full([], number, dtype)
+        return constant(number, dtype)
     # A saved program cannot hold NaN and infinity; it can compute them.
     sign = 0 if math.isnan(number) else math.copysign(1, number)
-    return paddle.full([], sign, dtype) / paddle.full([], 0, dtype)
+    return constant(sign, dtype) / constant(0, dtype)
+
+
+def constant(number: float, dtype: Any) -> paddle.Tensor:
+    """A finite number as a 0-D tensor, which holds it exactly in a graph too."""
+    return paddle.full([], number, dtype)
 
 
 def infinity_like(tensor: paddle.Tensor) -> paddle.Tensor:
@@ -76,8 +81,22 @@ def filled_like(
     ``paddle.full_like`` warns while a graph is built, ``paddle.expand_as`` fails there on an
     empty batch.
     """
+    if is_plain(tensor):
+        return paddle.full_like(tensor, value, dtype)
     zero = (tensor < tensor).cast(tensor.dtype if dtype is None else dtype)
     return zero if value == 0 else zero + value
+
+
+def is_plain(tensor: paddle.Tensor) -> bool:
+    """Whether an operator meets no graph and no shards, whose detours cost time."""
+    return has_values(tensor) and not is_sharded(tensor)
+
+
+def where(condition: paddle.Tensor, a: paddle.Tensor, b: paddle.Tensor) -> paddle.Tensor:
+    """``paddle.where``, whose preparations take three times as long as 32 elements do."""
+    if is_plain(condition) and condition.shape == a.shape == b.shape:
+        return paddle._C_ops.where(condition, a, b)
+    return paddle.where(condition, a, b)
 
 
 def equal(tensor: paddle.Tensor, value: float) -> paddle.Tensor:
@@ -88,11 +107,13 @@ def equal(tensor: paddle.Tensor, value: float) -> paddle.Tensor:
 def fixed(tensor: paddle.Tensor) -> paddle.Tensor:
     """The tensor as a constant.
 
-    A copy: what ``detach`` returns shares memory, which a static program may overwrite.
+    In a graph a copy: what ``detach`` returns shares memory, which a program may overwrite.
     """
-    constant = paddle.assign(tensor)
-    constant.stop_gradient = True
-    return constant
+    if has_values(tensor):
+        return tensor.detach()
+    copy = paddle.assign(tensor)
+    copy.stop_gradient = True
+    return copy
 
 
 def broadcast(a: paddle.Tensor, b: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
@@ -114,12 +135,12 @@ def clamp_passing(z: paddle.Tensor) -> paddle.Tensor:
 
     NaN stays NaN, with gradient 0 as in torch.
     """
-    return paddle.where(z >= 0, z, shut(z))
+    return where(z >= 0, z, shut(z))
 
 
 def shut(z: paddle.Tensor) -> paddle.Tensor:
     """0 where ``z`` is below 0, NaN where it is NaN; ``relu`` and ``clip`` lose NaN."""
-    return paddle.maximum(z, paddle.full([], 0, z.dtype))
+    return paddle.maximum(z, constant(0, z.dtype))
 
 
 def softplus(w: paddle.Tensor) -> paddle.Tensor:
@@ -130,7 +151,7 @@ def softplus(w: paddle.Tensor) -> paddle.Tensor:
     """
     constant = fixed(w)
     value = F.relu(constant) + log1p_exp_of_minus_abs(constant)
-    return paddle.where(is_plus_infinity(w), w, with_gradient_of(value, smooth_softplus(w)))
+    return where(is_plus_infinity(w), w, with_gradient_of(value, smooth_softplus(w)))
 
 
 def is_plus_infinity(tensor: paddle.Tensor) -> paddle.Tensor:
@@ -149,14 +170,14 @@ def smooth_softplus(w: paddle.Tensor) -> paddle.Tensor:
 def logistic(w: paddle.Tensor) -> paddle.Tensor:
     """``1 / (1 + exp(-w))`` of a float64 tensor, whose derivative is accurate at both ends."""
     falling = w < 0
-    e = paddle.exp(paddle.where(falling, w, -w))
-    return paddle.where(falling, e, filled_like(e, 1)) / (1 + e)
+    e = paddle.exp(where(falling, w, -w))
+    return where(falling, e, filled_like(e, 1)) / (1 + e)
 
 
 def log1p_exp_of_minus_abs(w: paddle.Tensor) -> paddle.Tensor:
     """``log(1 + exp(-|w|))``, without a second gradient."""
     size = paddle.abs(w)
-    near = paddle.minimum(size, paddle.full([], 700.0, w.dtype))
+    near = paddle.minimum(size, constant(700.0, w.dtype))
     # In two factors: Paddle's exp gives 5.6e-309 of all that is below -709.8.
     return paddle.log1p(paddle.exp(-near) * paddle.exp(near - size))
 
@@ -174,11 +195,11 @@ def product_error(a: paddle.Tensor, b: paddle.Tensor, product: paddle.Tensor) ->
     a_high, a_low = _halves(a)
     b_high, b_low = _halves(b)
     error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return paddle.where(paddle.isfinite(error), error, filled_like(error, 0))
+    return where(paddle.isfinite(error), error, filled_like(error, 0))
 
 
 def _halves(a: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
-    scaled = a * paddle.full([], 2**27 + 1, a.dtype)
+    scaled = a * constant(2**27 + 1, a.dtype)
     high = scaled - (scaled - a)
     return high, a - high
 
@@ -190,16 +211,16 @@ def power(z: paddle.Tensor, p: float) -> paddle.Tensor:
     if p == 2:
         return z * z
     zero = z <= 0
-    base = paddle.where(zero, filled_like(z, 1), z)
+    base = where(zero, filled_like(z, 1), z)
     if p == 0.5:
-        return paddle.where(zero, filled_like(z, 0), paddle.sqrt(base))
+        return where(zero, filled_like(z, 0), paddle.sqrt(base))
     # Paddle keeps the exponent in float32: what that loses is a second, tiny exponent.
     coarse = rounded(p, "float32")
     result = paddle.pow(base, coarse)
     if p != coarse:
-        tiny = paddle.full([], np.finfo("float64").tiny, z.dtype)
-        finite = paddle.where(paddle.isinf(base), filled_like(z, 1), paddle.maximum(base, tiny))
+        tiny = constant(np.finfo("float64").tiny, z.dtype)
+        finite = where(paddle.isinf(base), filled_like(z, 1), paddle.maximum(base, tiny))
         # As a tensor: a graph holds the numbers of its operators in float32.
-        rest = paddle.full([], p - coarse, z.dtype)
+        rest = constant(p - coarse, z.dtype)
         result = result * paddle.exp(paddle.log(finite) * rest)
-    return paddle.where(zero, filled_like(z, 0), result)
+    return where(zero, filled_like(z, 0), result)

@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as F
 
 from paddle_margin._checks import UNKNOWN, is_sharded
-from paddle_margin._numerics import filled_like, fixed
+from paddle_margin._numerics import constant, filled_like, fixed, where
 
 Count = Union[int, paddle.Tensor]
 
@@ -70,7 +70,7 @@ def class_count(tensor: paddle.Tensor) -> Count:
 def count_tensor(count: Count) -> paddle.Tensor:
     """A count as a 0-D float64 tensor: dividing by a Python number multiplies by 1 / n."""
     if isinstance(count, int):
-        return paddle.full([], count, "float64")
+        return constant(count, "float64")
     return count.cast("float64")
 
 
@@ -145,6 +145,6 @@ def rounded_result(result: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
         return result
     if dtype == paddle.float16:
         # Paddle's cast makes up to 1e-4 of numbers between 2**-89 and 2**-77, which are 0.
-        lost = fixed(paddle.where(paddle.abs(result) < 2.0**-26, result, filled_like(result, 0)))
+        lost = fixed(where(paddle.abs(result) < 2.0**-26, result, filled_like(result, 0)))
         result = result - lost
     return result.cast(dtype)

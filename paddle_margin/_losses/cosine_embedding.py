@@ -15,10 +15,12 @@ from paddle_margin._numerics import (
     broadcast_to,
     clamp_passing,
     comparable,
+    constant,
     equal,
     filled_like,
     fixed,
     scalar,
+    where,
     widened,
 )
 from paddle_margin._spellings import torch_names
@@ -123,7 +125,7 @@ def cosine_embedding_loss(
     apart = apart + F.relu(-fixed(apart))
     near = clamp_passing(cosine - scalar(margin, "float64", working))
     outside = filled_like(cosine, 0)
-    loss = paddle.where(equal(y, 1), apart, paddle.where(equal(y, -1), near, outside))
+    loss = where(equal(y, 1), apart, where(equal(y, -1), near, outside))
     return reduce(loss, reduction, dtype, name)
 
 
@@ -132,14 +134,14 @@ def _where_counted(y: paddle.Tensor, vectors: paddle.Tensor) -> paddle.Tensor:
     counted = paddle.unsqueeze(paddle.logical_or(equal(y, 1), equal(y, -1)), -1)
     rows = broadcast_to(widened(as_rows(vectors), "float64"), counted)
     mask = filled_like(rows, 0) + counted.cast("float64") > 0
-    return paddle.where(mask, rows, filled_like(rows, 0))
+    return where(mask, rows, filled_like(rows, 0))
 
 
 def _parts(
     a: paddle.Tensor, b: paddle.Tensor, exact: bool
 ) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
     """The norms of the rows of two matrices and their products, [N] each."""
-    epsilon = paddle.full([], _EPSILON, "float64")
+    epsilon = constant(_EPSILON, "float64")
     norm_a = paddle.sqrt(sum_classes(a * a, exact) + epsilon)
     norm_b = paddle.sqrt(sum_classes(b * b, exact) + epsilon)
     return norm_a, norm_b, sum_classes(a * b, exact)

@@ -14,6 +14,7 @@ from paddle_margin._numerics import (
     comparable,
     equal,
     scalar,
+    where,
     widened,
 )
 from paddle_margin._spellings import torch_names
@@ -85,7 +86,7 @@ def hinge_embedding_loss(
         # Of unknown dimensions, where() takes two that look alike for equal.
         x, y = broadcast(x, y)
     hinge = clamp_passing(scalar(margin, "float64", working) - x)
-    loss = paddle.where(equal(y, 1), x, paddle.where(equal(y, -1), hinge, x + hinge))
+    loss = where(equal(y, 1), x, where(equal(y, -1), hinge, x + hinge))
     return reduce(loss, reduction, input.dtype, name)
 
 

@@ -9,14 +9,7 @@ import paddle
 
 from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import (
-    broadcast,
-    filled_like,
-    fixed,
-    scalar,
-    shut,
-    widened,
-)
+from paddle_margin._numerics import broadcast, filled_like, fixed, scalar, shut, where, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -95,8 +88,8 @@ def margin_ranking_loss(
     # Where the clamp is shut, its 0 must not meet an infinite factor in a gradient.
     z = fixed(m - y * difference)
     passes = z >= 0
-    lead = paddle.where(passes, y, filled_like(y, 0)) * difference
-    loss = paddle.where(passes, m - lead, shut(z))
+    lead = where(passes, y, filled_like(y, 0)) * difference
+    loss = where(passes, m - lead, shut(z))
     return reduce(loss, reduction, dtype, name)
 
 

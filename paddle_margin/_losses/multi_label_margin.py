@@ -10,7 +10,7 @@ import paddle.nn.functional as F
 
 from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, filled_like, widened
+from paddle_margin._numerics import as_rows, filled_like, where, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import class_count, count_tensor, reduce, spread_classes, sum_classes
 
@@ -84,7 +84,7 @@ def multi_label_margin_loss(
     x, y = widened(as_rows(input), "float64"), as_rows(label).cast("int64")
     _checks.check_class_range(y, -1, x.shape[1])
     # inf - inf is no term, so a NaN that came in is passed on by itself.
-    nan = paddle.sum(paddle.where(paddle.isnan(x), x, filled_like(x, 0)), axis=1)
+    nan = paddle.sum(where(paddle.isnan(x), x, filled_like(x, 0)), axis=1)
     total = nan if x.shape[1] == 0 else nan + _sums(x, y, exact=working == "float64")
     loss = total / count_tensor(class_count(x))
     if len(input.shape) < 2:
@@ -114,10 +114,10 @@ def _sums(x: paddle.Tensor, y: paddle.Tensor, exact: bool) -> paddle.Tensor:
     counted = paddle.logical_and(
         z > 0, paddle.gather(_targets(samples, sample, label), sample) == 0
     )
-    of_target = sum_classes(paddle.where(counted, z, filled_like(z, 0)), exact)
+    of_target = sum_classes(where(counted, z, filled_like(z, 0)), exact)
 
     # Back to one place a label, where the places without a target read the 0 at the end.
-    place = paddle.where(flat > 0, paddle.cumsum(flat) - 1, filled_like(flat, 1) + flat.sum())
+    place = where(flat > 0, paddle.cumsum(flat) - 1, filled_like(flat, 1) + flat.sum())
     of_label = paddle.gather(F.pad(of_target, [0, 1]), place)
     return sum_classes(paddle.reshape(of_label, _shape(y)), exact)
 

@@ -19,6 +19,7 @@ from paddle_margin._numerics import (
     log1p_exp_of_minus_abs,
     logistic,
     smooth_softplus,
+    where,
     widened,
     with_gradient_of,
 )
@@ -123,8 +124,8 @@ def _terms(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
     As ``log(1 + exp(-|x|))`` plus a multiple of ``x``, which costs no accuracy for any label.
     """
     infinite = paddle.isinf(x)
-    finite = paddle.where(infinite, filled_like(x, 0), x)
-    slope = paddle.where(x < 0, -y, 1 - y)
+    finite = where(infinite, filled_like(x, 0), x)
+    slope = where(x < 0, -y, 1 - y)
     fixed_x, fixed_y = fixed(finite), fixed(y)
     value = log1p_exp_of_minus_abs(fixed_x) + fixed(slope) * fixed_x
     path = (
@@ -134,8 +135,8 @@ def _terms(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
     )
     # A class that is certain has loss 0: a factor of 0 must not meet infinity.
     open_end = paddle.logical_and(infinite, paddle.logical_not(equal(slope, 0)))
-    endless = paddle.where(open_end, x, filled_like(x, 0)) * slope
-    return paddle.where(infinite, endless, with_gradient_of(value, path))
+    endless = where(open_end, x, filled_like(x, 0)) * slope
+    return where(infinite, endless, with_gradient_of(value, path))
 
 
 def _is_of_classes(weight: Any, input: paddle.Tensor) -> bool:

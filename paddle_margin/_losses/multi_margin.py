@@ -9,7 +9,7 @@ import paddle
 
 from paddle_margin import _checks, _fused
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar, widened
+from paddle_margin._numerics import as_rows, filled_like, power, rounded, scalar, where, widened
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import class_count, count_tensor, reduce, spread_classes, sum_classes
 
@@ -120,7 +120,7 @@ def _terms(x: paddle.Tensor, y: paddle.Tensor, margin: paddle.Tensor, exact: boo
     # inf - inf is no term, so a NaN in z says nothing: only a NaN that came in is passed on.
     nan = paddle.logical_or(paddle.isnan(x), paddle.isnan(target))
     kept = paddle.logical_or(counted, nan)
-    return paddle.where(kept, z, filled_like(z, 0))
+    return where(kept, z, filled_like(z, 0))
 
 
 def _others(x: paddle.Tensor, y: paddle.Tensor) -> paddle.Tensor:
@@ -143,7 +143,7 @@ def _gradient(
         of_row = of_row * paddle.reshape(paddle.gather(weight.cast("float64"), y), [-1, 1])
     slopes = (terms + terms) * of_row
     of_target = paddle.unsqueeze(sum_classes(slopes, exact), -1)
-    slopes = paddle.where(_others(x, y), slopes, slopes - of_target)
+    slopes = where(_others(x, y), slopes, slopes - of_target)
     return [paddle.reshape(slopes, input.shape)]
 
 

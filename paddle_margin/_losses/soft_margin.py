@@ -18,6 +18,7 @@ from paddle_margin._numerics import (
     logistic,
     product_error,
     softplus,
+    where,
     widened,
 )
 from paddle_margin._spellings import torch_names
@@ -88,7 +89,7 @@ def soft_margin_loss(
         # At yx = 80 the rounding of the product alone would cost 40 ULP.
         error = product_error(fixed(x), fixed(y), fixed(lead))
         loss = loss - error * sigmoid(-lead)
-    return reduce(paddle.where(certain, filled_like(loss, 0), loss), reduction, input.dtype, name)
+    return reduce(where(certain, filled_like(loss, 0), loss), reduction, input.dtype, name)
 
 
 def _certain_at_zero(
@@ -100,7 +101,7 @@ def _certain_at_zero(
     """
     certain = is_plus_infinity(x * y)
     zero = filled_like(x, 0)
-    return certain, paddle.where(certain, zero, x), paddle.where(certain, zero, y)
+    return certain, where(certain, zero, x), where(certain, zero, y)
 
 
 def _gradient(

@@ -12,7 +12,16 @@ import paddle
 from paddle_margin import _checks, _fused
 from paddle_margin._distance import pairwise_distance, triplet_loss, vector_norm
 from paddle_margin._layer import MarginLoss
-from paddle_margin._numerics import as_rows, filled_like, fixed, rounded, scalar, widened
+from paddle_margin._numerics import (
+    as_rows,
+    constant,
+    filled_like,
+    fixed,
+    rounded,
+    scalar,
+    where,
+    widened,
+)
 from paddle_margin._spellings import torch_names
 from paddle_margin._sums import reduce
 
@@ -138,7 +147,7 @@ def _gradient(
     working = "float64" if vectors[0].dtype == paddle.float64 else "float32"
     rows = [widened(as_rows(vector), "float64") for vector in vectors]
     pairs = [(0, 1), (0, 2), (1, 2)][: 3 if swap else 2]
-    differences = [(rows[i] - rows[j]) + paddle.full([], shift, "float64") for i, j in pairs]
+    differences = [(rows[i] - rows[j]) + constant(shift, "float64") for i, j in pairs]
     distances = [vector_norm(each, 2, working == "float64") for each in differences]
     near, far, *swapped = [fixed(each) for each in distances]
     nearest = paddle.minimum(far, swapped[0]) if swap else far
@@ -158,11 +167,9 @@ def _gradient(
 def _direction(difference: paddle.Tensor, distance: paddle.Tensor) -> paddle.Tensor:
     """A vector over its norm; 0 where that is 0 or infinite."""
     usable = paddle.logical_and(distance > 0, paddle.isfinite(distance))
-    length = paddle.where(usable, distance, filled_like(distance, 1))
+    length = where(usable, distance, filled_like(distance, 1))
     whole = filled_like(difference, 0) + paddle.unsqueeze(usable.cast("float64"), -1) > 0
-    return paddle.where(whole, difference, filled_like(difference, 0)) / paddle.unsqueeze(
-        length, -1
-    )
+    return where(whole, difference, filled_like(difference, 0)) / paddle.unsqueeze(length, -1)
 
 
 class TripletMarginLoss(MarginLoss):
