@@ -302,7 +302,14 @@ BROADCASTING = (
         batch=(),
     ),
     row("label_column", "C6", THREE, [[1.0], [-1.0], [0.5]]),
-    row("column_against_matrix", "C6", [[2.0], [0.5]], [[1.0, -1.0], [-1.0, 1.0]], torch=INPUT_SHAPE, batch=()),
+    row(
+        "column_against_matrix",
+        "C6",
+        [[2.0], [0.5]],
+        [[1.0, -1.0], [-1.0, 1.0]],
+        torch=INPUT_SHAPE,
+        batch=(),
+    ),
     row(
         "column_against_one_row_warns",
         "C6",
