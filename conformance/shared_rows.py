@@ -11,6 +11,7 @@ import numpy as np
 from conformance.case import Array, Case, Raises
 
 FIELDS = {field.name for field in fields(Case)}
+LONG = 1100
 NOT_REDUCTIONS: dict[str, Any] = {
     "capitalised": "Mean",
     "none_object": None,
@@ -33,6 +34,22 @@ OLDER_SPELLINGS: dict[str, dict[str, Any]] = {
 def normal(seed: int, *shape: int) -> np.ndarray:
     """Normal random numbers of a fixed seed, with six decimals: the same on every platform."""
     return np.round(np.random.default_rng(seed).standard_normal(shape), 6)
+
+
+def signs(seed: int, *shape: int) -> np.ndarray:
+    """Random labels of 1 and -1 of a fixed seed."""
+    return np.random.default_rng(seed).choice([-1.0, 1.0], shape)
+
+
+def longer_than_a_block(inputs: Mapping[str, Any], **more: Any) -> Case:
+    """More elements, no two alike, than whoever computes in blocks has in one.
+
+    Args:
+        inputs: tensors of ``LONG`` elements or rows of so many.
+        **more: as in :func:`row`.
+    """
+    given = {"reduction": "sum", "dtypes": ("float32",), **more}
+    return row("longer_than_a_block", "C1", inputs, **given)
 
 
 def row(id: str, clause: str, inputs: Mapping[str, Any], **more: Any) -> Case:

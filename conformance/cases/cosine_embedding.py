@@ -12,7 +12,7 @@ from conformance import shared_rows
 from conformance.autodiff import Number, clamp, each, select, sqrt, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
 from conformance.domain import REDUCTION, Domain, Interval, Labels, Reals, margins
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -594,6 +594,10 @@ LOSS = Loss(
         *MARGINS,
         *MANY,
         *ERRORS,
+        shared_rows.longer_than_a_block(
+            {"input1": normal(60, 2, LONG), "input2": normal(61, 2, LONG), "label": [1.0, -1.0]},
+            margin=-0.5,
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),

@@ -10,7 +10,7 @@ from conformance import shared_rows
 from conformance.autodiff import clamp, each, select
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
 from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, margins
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal, signs
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -330,7 +330,7 @@ RANDOM = (
         "random_normal_32_seed_0",
         "C1",
         normal(0, 32),
-        np.random.default_rng(1).choice([-1.0, 1.0], 32),
+        signs(1, 32),
     ),
     row(
         "random_normal_8_10_seed_2_mean",
@@ -422,6 +422,9 @@ LOSS = Loss(
         *RANDOM,
         *LARGE,
         *ERRORS,
+        shared_rows.longer_than_a_block(
+            {"input": normal(60, LONG), "label": signs(61, LONG)}, margin=0.3
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),

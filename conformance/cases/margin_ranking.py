@@ -10,7 +10,7 @@ from conformance import shared_rows
 from conformance.autodiff import Number, clamp, each
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
 from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, margins
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal, signs
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -423,7 +423,7 @@ MARGINS = (
     row("margin_tensor_int64", "margin", A, B, Y, margin=Array(2, "int64")),
 )
 
-SIGNS = np.random.default_rng(33).choice([-1.0, 1.0], (8, 10))
+SIGNS = signs(33, 8, 10)
 MILLION = (10**6,)
 RANDOM = (
     row("random_32_seed_30", "C1", normal(30, 32), normal(31, 32), normal(32, 32), margin=0.3),
@@ -519,6 +519,14 @@ LOSS = Loss(
         *MARGINS,
         *RANDOM,
         *ERRORS,
+        shared_rows.longer_than_a_block(
+            {
+                "input": normal(60, LONG),
+                "other": normal(61, LONG),
+                "label": Array(signs(62, LONG), grad=False),
+            },
+            margin=0.3,
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, margin=0.5, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),

@@ -12,7 +12,7 @@ from conformance import shared_rows
 from conformance.autodiff import Number, clamp, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed
 from conformance.domain import REDUCTION, SUMMABLE, Classes, Domain, Reals
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -390,6 +390,12 @@ LOSS = Loss(
         *SHAPES,
         *MANY,
         *ERRORS,
+        shared_rows.longer_than_a_block(
+            {
+                "input": normal(60, 1, LONG),
+                "label": classes([[1050, 3, LONG - 1, *[-1] * (LONG - 3)]]),
+            }
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, reduction="none"),
     ),

@@ -12,7 +12,7 @@ from conformance import shared_rows
 from conformance.autodiff import Number, complement, each, softplus, total
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
 from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals, Weights
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -493,6 +493,10 @@ LOSS = Loss(
         *SHAPES,
         *MANY,
         *ERRORS,
+        shared_rows.longer_than_a_block(
+            {"input": normal(60, 2, LONG), "label": Array(bits(61, 2, LONG), grad=False)},
+            weight=Array(normal(62, LONG)),
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, weight=Array(WEIGHT), reduction="none"),
     ),

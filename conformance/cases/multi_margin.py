@@ -20,7 +20,7 @@ from conformance.domain import (
     Weights,
     margins,
 )
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -638,6 +638,11 @@ LOSS = Loss(
         *WEIGHTS,
         *MANY,
         *ERRORS,
+        shared_rows.longer_than_a_block(
+            {"input": normal(60, 2, LONG), "label": classes([3, 1050])},
+            p=2,
+            weight=Array(normal(61, LONG)),
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, p=2, margin=0.5, weight=Array(WEIGHT), reduction="none"),
         *shared_rows.margin_errors(TYPICAL),

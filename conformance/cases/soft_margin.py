@@ -11,7 +11,7 @@ from conformance import shared_rows
 from conformance.autodiff import Number, each, softplus
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Repeat
 from conformance.domain import REDUCTION, SUMMABLE, Domain, Labels, Reals
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal, signs
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -356,7 +356,7 @@ SHAPES = (
     row("empty_0_by_0", "empty", np.zeros((0, 0)), np.zeros((0, 0))),
 )
 
-SIGNS = np.random.default_rng(43).choice([-1.0, 1.0], (8, 10))
+SIGNS = signs(43, 8, 10)
 RANDOM = (
     row("random_32_seed_42", "C1", normal(42, 32), SIGNS.ravel()[:32]),
     row("random_8_10_seed_44_mean", "C1", normal(44, 8, 10), SIGNS, reduction="mean"),
@@ -437,6 +437,9 @@ LOSS = Loss(
         *SHAPES,
         *RANDOM,
         *ERRORS,
+        shared_rows.longer_than_a_block(
+            {"input": normal(60, LONG), "label": Array(signs(61, LONG), grad=False)}
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, reduction="none"),
     ),

@@ -12,7 +12,7 @@ from conformance import shared_rows
 from conformance.autodiff import ZERO, Number, clamp, maximum, power, total, undefined
 from conformance.case import Array, Budget, Case, LayerState, Loss, Printed, Raises, Repeat
 from conformance.domain import FLAG, POSITIVE, REDUCTION, Domain, Interval, Numbers, Reals, margins
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -861,6 +861,9 @@ LOSS = Loss(
         *MANY,
         *ERRORS,
         *SPELLINGS,
+        shared_rows.longer_than_a_block(
+            {name: normal(60 + i, 2, LONG) for i, name in enumerate(NAMES)}, margin=3.0, swap=True
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, margin=0.5, p=1, epsilon=0.25, swap=True, reduction="none"),
         *shared_rows.margin_errors(TYPICAL),

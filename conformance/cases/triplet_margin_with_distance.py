@@ -15,7 +15,7 @@ from conformance.case import Array, Case, LayerState, Loss, Printed, Repeat
 from conformance.cases import triplet_margin
 from conformance.cases.triplet_margin import NAMES, A, N, P, X, losses
 from conformance.domain import FLAG, POSITIVE, REDUCTION, Choice, Domain, Interval, margins
-from conformance.shared_rows import normal
+from conformance.shared_rows import LONG, normal
 
 INF, NAN = float("inf"), float("nan")
 F32, F64 = ("float32",), ("float64",)
@@ -669,6 +669,9 @@ POSITIONS = {"distance_function": L1(), "margin": 0.5, "swap": True, "reduction"
 SHARED = tuple(
     replace(case, torch=NO_FLAGS) if {"size_average", "reduce"} & set(case.options) else case
     for case in (
+        shared_rows.longer_than_a_block(
+            {name: normal(60 + i, LONG, 1) for i, name in enumerate(NAMES)}, distance_function=L1()
+        ),
         *shared_rows.shared(TYPICAL, TORCH_NAMES),
         *shared_rows.positions(TYPICAL, **POSITIONS),
     )
