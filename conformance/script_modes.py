@@ -18,7 +18,7 @@ def mode(call: Call, name: str) -> Iterator[str]:
     differentiated = name in GRADIENT_MODES and bool(call.asked)
     if differentiated:
         asked = ", ".join(call.asked)
-        yield f"cotangent = {call.weights('expected[0]', oracle.cotangent((7,)))}"
+        yield f"cotangent = {call.weights('expected[0]', oracle.cotangent((7,)).tolist())}"
         yield f"expected += paddle.grad(expected, [{asked}], [cotangent], allow_unused=True)"
     yield "print('expected', *expected, '(eager)')"
     yield from (_program if name.startswith("program") else _traced)(call, name, differentiated)

@@ -292,7 +292,7 @@ class Browser(TestCase):
         shown = self.opened("#cases?verdict=FAIL")
         shown.focus("details.case > summary")
         shown.keyboard.press("Enter")
-        self.assertTrue(shown.is_visible(".case .body"))
+        shown.wait_for_selector(".case .body", state="visible", timeout=5000)
         width = shown.evaluate("getComputedStyle(document.activeElement).outlineWidth")
         self.assertEqual(width, "2px")
 
