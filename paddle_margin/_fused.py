@@ -48,7 +48,8 @@ _ONLY_CPU = not (
 )
 # Paddle 3.1 casts to float16 towards zero, in graphs too: kernels would give another number.
 _UNSERVED = (paddle.float16,) if release(paddle.__version__) == (3, 1) else ()
-_MARK = paddle.zeros([])
+with paddle.base.dygraph.guard(_CPU):
+    _MARK = paddle.zeros([])
 """A copy of it has the hook that runs right after the node of a graded call."""
 _LARGE = 2**16
 """Elements from which on fresh memory costs more than what hands out used memory."""
@@ -101,6 +102,7 @@ class Call:
         "_shape",
         "_tensors",
         "_versions",
+        "_wanted",
         "context",
     )
 
@@ -119,6 +121,7 @@ class Call:
     ) -> None:
         self._kernel = kernel
         self._inputs = inputs
+        self._wanted = [not tensor.stop_gradient for tensor in inputs]
         self._tensors = (*inputs, *_ABSENT[len(inputs) :], label, weight)
         self._shape = shape
         self._large = shape[0] * shape[1] >= _LARGE
@@ -170,8 +173,8 @@ class Call:
         else:
             found = list(self._gradient(of_row, *self._inputs))
         gradients = [
-            None if tensor.stop_gradient else rounded_result(gradient, tensor.dtype)
-            for tensor, gradient in zip(self._inputs, found)
+            rounded_result(gradient, tensor.dtype) if wanted else None
+            for tensor, gradient, wanted in zip(self._inputs, found, self._wanted)
         ]
         return gradients
 
@@ -198,7 +201,8 @@ class Call:
 
     def _places(self) -> list[Any]:
         return [
-            None if tensor.stop_gradient else self._empty(tensor.shape) for tensor in self._inputs
+            self._empty(tensor.shape) if wanted else None
+            for tensor, wanted in zip(self._inputs, self._wanted)
         ]
 
     def _empty(self, shape: Sequence[int]) -> paddle.Tensor:

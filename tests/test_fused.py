@@ -305,6 +305,24 @@ class TestGradients(unittest.TestCase):
         loss.backward()
         np.testing.assert_array_equal(self.input.grad.numpy(), expected)
 
+    def test_what_asked_for_a_gradient_then_is_what_counts(self) -> None:
+        example = Example("margin_ranking_loss", 5, 33, "float32")
+        for reduction in ("none", "mean"):
+            loss = example(reduction)
+            expected = paddle.grad(loss, example.inputs, retain_graph=True)
+            example.inputs[1].stop_gradient = True
+            loss.backward()
+            example.inputs[1].stop_gradient = False
+            np.testing.assert_array_equal(example.inputs[0].grad.numpy(), expected[0].numpy())
+            example.inputs[0].clear_gradient()
+
+    def test_one_tensor_can_be_both_inputs(self) -> None:
+        input = paddle.ones([7])
+        input.stop_gradient = False
+        F.margin_ranking_loss(input, input, paddle.ones([7]), margin=1.0).backward()
+        assert input.grad is not None
+        self.assertEqual(input.grad.tolist(), [0.0] * 7)
+
     def test_nothing_outlives_the_loss(self) -> None:
         loss = self.example()
         loss.backward(retain_graph=True)
