@@ -316,6 +316,21 @@ class TestGradients(unittest.TestCase):
             np.testing.assert_array_equal(example.inputs[0].grad.numpy(), expected[0].numpy())
             example.inputs[0].clear_gradient()
 
+    @parameterized.expand([(dtype,) for dtype in DTYPES])
+    def test_a_loss_of_0_has_one_sign(self, dtype: str) -> None:
+        found = []
+        for weight, score in ((-2.0, 0.0), (-1e-9, 2.0), (1e-9, 2.0)):
+            input = paddle.to_tensor([[score, 0.0]]).cast(dtype)
+            label, of_class = paddle.to_tensor([1]), paddle.to_tensor([0.0, weight])
+            for name in ("composed", "fused"):
+                with backend(name):
+                    loss = F.multi_margin_loss(
+                        input, label, margin=0.0, weight=of_class, reduction="none"
+                    )
+                    found.append(loss.cast("float64").numpy())
+        for composed, fused in zip(found[::2], found[1::2]):
+            self.assertEqual(composed.tobytes(), fused.tobytes())
+
     def test_one_tensor_can_be_both_inputs(self) -> None:
         input = paddle.ones([7])
         input.stop_gradient = False

@@ -115,8 +115,10 @@ static LARGE void store(const double *values, void *to, int64_t dtype, int64_t b
             memcpy((double *)to + begin, values, (size_t)n * sizeof *values);
         break;
     case FLOAT16:
+        /* What rounds to 0 is not -0, as in _sums.rounded_result. */
         for (int64_t i = 0; i < n; i++)
-            ((uint16_t *)to)[begin + i] = float16_of_float((float)values[i]);
+            ((uint16_t *)to)[begin + i] =
+                float16_of_float((float)(fabs(values[i]) < 0x1p-26 ? 0 : values[i]));
         break;
     case BFLOAT16:
         for (int64_t i = 0; i < n; i++)
