@@ -51,8 +51,8 @@ _UNSERVED = (paddle.float16,) if release(paddle.__version__) == (3, 1) else ()
 with paddle.base.dygraph.guard(_CPU):
     _MARK = paddle.zeros([])
 """A copy of it has the hook that runs right after the node of a graded call."""
-_LARGE = 2**16
-"""Elements from which on fresh memory costs more than what hands out used memory."""
+_LARGE = 2**21
+"""Elements from which on glibc hands out fresh pages by default; below, it keeps what is freed."""
 
 
 def serves(*tensors: Any) -> bool:

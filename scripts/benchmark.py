@@ -18,9 +18,11 @@ import importlib.util
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,8 @@ MAPPED = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2*
 """What has glibc keep freed memory."""
 OURS = "fused"
 ROUNDS = 5
+PATIENCE = 60
+"""Seconds that a round may take: a compilation can take minutes, and some never end."""
 KEPT = Path(__file__).parent / "bench"
 """Where the last run of --readme is kept."""
 
@@ -71,17 +75,26 @@ class Contender:
 
     def __init__(self, name: str, environment: dict[str, str]) -> None:
         inherited = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(WORKER), name],
-            env={**inherited, "GLOG_minloglevel": "3", **environment},
+        self._environment = {**inherited, "GLOG_minloglevel": "3", **environment}
+        self._name = name
+        self._process = self._start()
+        self._refused: set[tuple[Case, str]] = set()
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(WORKER), self._name],
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,
         )
 
     def measure(self, case: Case, which: str, seconds: float) -> list[float]:
-        """The seconds of each step of one round; none where it cannot do the case."""
+        """The seconds of each step of one round; none where it cannot do the case in time."""
+        if (case, which) in self._refused:
+            return []
         asked = {"stem": case.stem, "shape": case.shape, "which": which, "seconds": seconds}
         stdin: Optional[IO[str]] = self._process.stdin
         stdout: Optional[IO[str]] = self._process.stdout
@@ -89,10 +102,18 @@ class Contender:
         assert stdout is not None
         stdin.write(json.dumps(asked) + "\n")
         stdin.flush()
-        for line in stdout:
-            if line.startswith("\x1e"):
-                return list(json.loads(line[1:]).get("times", []))
-        raise SystemExit(f"{case.stem} {case.size}: expected times, received the process's end")
+        impatient = threading.Timer(PATIENCE, os.killpg, (self._process.pid, signal.SIGKILL))
+        impatient.start()
+        try:
+            for line in stdout:
+                if line.startswith("\x1e"):
+                    return list(json.loads(line[1:]).get("times", []))
+        finally:
+            impatient.cancel()
+        self._process.wait()
+        self._refused.add((case, which))
+        self._process = self._start()
+        return []
 
     def close(self) -> None:
         """End the process."""

@@ -21,7 +21,7 @@ from paddle_margin import _pages
 from paddle_margin._kernels import library
 
 ROOT = Path(__file__).parents[1]
-SIZE = 2**18
+SIZE = 2**21
 """Elements of a gradient that is large."""
 BYTES = 4 * SIZE
 
@@ -189,7 +189,7 @@ class TestSettings(unittest.TestCase):
             self.skipTest(library.problem)
         code = (
             "import paddle, paddle_margin; from paddle_margin._kernels import library\n"
-            "x = paddle.ones([2**18]); x.stop_gradient = False\n"
+            "x = paddle.ones([2**21]); x.stop_gradient = False\n"
             "paddle_margin.nn.functional.hinge_embedding_loss(x, x.detach()).backward()\n"
             "x.clear_gradient(False); print('kept', library.kept_bytes())"
         )

@@ -26,6 +26,9 @@ static int openings;   /* how many more workers it takes */
 static int busy, born; /* workers at work, and all */
 static _Atomic int thread_limit = 1;
 
+/* Elements that take longer than a sleeping thread needs to wake up. */
+enum { WORTH_A_THREAD = 8 * TASK };
+
 static void work_at(Job *at)
 {
     const Call *call = at->call;
@@ -128,10 +131,10 @@ int run_tasks(const Call *call, int64_t rows_in_task, Task task)
             return NO_MEMORY;
     }
     Job mine = {.call = call, .task = task, .rows_in_task = rows_in_task, .tasks = tasks, .sums = sums};
-    int64_t worth = call->rows * call->columns / TASK;
+    int64_t worth = call->rows * call->columns / WORTH_A_THREAD;
     int64_t helpers = atomic_load(&thread_limit) - 1;
     helpers = helpers < tasks - 1 ? helpers : tasks - 1;
-    helpers = helpers < worth - 1 ? helpers : worth - 1;
+    helpers = helpers < worth ? helpers : worth;
     if (helpers > 0 && !pthread_mutex_trylock(&pool_taken)) {
         share(&mine, (int)helpers);
         pthread_mutex_unlock(&pool_taken);
