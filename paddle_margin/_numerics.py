@@ -133,9 +133,10 @@ def broadcast_to(tensor: paddle.Tensor, other: paddle.Tensor) -> paddle.Tensor:
 def clamp_passing(z: paddle.Tensor) -> paddle.Tensor:
     """``max(0, z)``, whose gradient passes where ``z`` is exactly 0.
 
-    NaN stays NaN, with gradient 0 as in torch.
+    NaN stays NaN, with gradient 0 as in torch. What is shut passes nothing, of an infinite gradient
+    too, which Paddle's ``maximum`` would multiply by 0.
     """
-    return where(z >= 0, z, shut(z))
+    return where(z >= 0, z, shut(fixed(z)))
 
 
 def shut(z: paddle.Tensor) -> paddle.Tensor:
@@ -149,8 +150,8 @@ def softplus(w: paddle.Tensor) -> paddle.Tensor:
     ``log1p`` has the accuracy and no second gradient, ``paddle.nn.functional.softplus`` has the
     gradients and no accuracy below -20: one gives the value, the other its derivatives.
     """
-    constant = fixed(w)
-    value = F.relu(constant) + log1p_exp_of_minus_abs(constant)
+    known = fixed(w)
+    value = F.relu(known) + log1p_exp_of_minus_abs(known)
     return where(is_plus_infinity(w), w, with_gradient_of(value, smooth_softplus(w)))
 
 

@@ -367,10 +367,11 @@ class TestGradients(unittest.TestCase):
         F.margin_ranking_loss(x, x, label, 1.0).backward()
         np.testing.assert_array_equal(x.grad.numpy(), [0.0, 0.0])
 
-    def test_a_slope_of_0_stays_0_whatever_the_gradient(self) -> None:
+    @parameterized.expand([("fused",), ("composed",)])
+    def test_a_slope_of_0_stays_0_whatever_the_gradient(self, name: str) -> None:
         x = paddle.to_tensor([3.0, 3.0], stop_gradient=False)
         endless = paddle.to_tensor([np.inf, np.nan])
-        with backend("fused"):
+        with backend(name):
             loss = F.hinge_embedding_loss(x, paddle.full([2], -1.0), reduction="none")
         np.testing.assert_array_equal(paddle.grad(loss, x, endless)[0].numpy(), [0.0, 0.0])
 
