@@ -168,13 +168,15 @@ class TestKernels(unittest.TestCase):
         [(name, rows, columns) for name in LOSSES for rows, columns in SIZES[1:3]]
     )
     def test_second_gradients_agree(self, name: str, rows: int, columns: int) -> None:
-        example = Example(name, rows, columns, "float64")
+        # The logistic kernels take no float64, so that the suite's second gradients miss them.
+        dtype, of_largest = ("float32", 1e-6) if name in LOGISTIC else ("float64", 1e-13)
+        example = Example(name, rows, columns, dtype)
         with backend("composed"):
             expected = example.second()
         with backend("fused"):
             received = example.second()
         for ours, theirs in zip(received, expected):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=of_largest * np.abs(theirs).max())
 
     @parameterized.expand([(name, dtype) for name in LOSSES for dtype in DTYPES])
     def test_they_are_called(self, name: str, dtype: str) -> None:
